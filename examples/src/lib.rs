@@ -1,0 +1,8 @@
+//! What the example programs are made of; the programs themselves are in `bin/`.
+
+pub mod contract;
+pub mod crew;
+pub mod mandelbrot;
+pub mod picture;
+pub mod program;
+pub mod words;

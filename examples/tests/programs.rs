@@ -1,0 +1,296 @@
+//! The example programs, driven as a user drives them.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+
+use farcall_examples::words::{RANGE_BYTES, Summary, Tally, count, plan};
+use serde_json::Value;
+
+const WORDCOUNT: &str = env!("CARGO_BIN_EXE_wordcount");
+const MANDELBROT: &str = env!("CARGO_BIN_EXE_mandelbrot");
+const SQUARES_SERVER: &str = env!("CARGO_BIN_EXE_squares-server");
+const SQUARES_CLIENT: &str = env!("CARGO_BIN_EXE_squares-client");
+
+/// A program that runs until the test drops it.
+struct Running {
+    child: Child,
+    /// What follows the marker in its first line.
+    ready: String,
+    _stdout: BufReader<ChildStdout>,
+}
+
+impl Running {
+    fn start(program: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new(program);
+        let mut child = command
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let ready = line
+            .trim_end()
+            .rsplit_once(" = ")
+            .unwrap_or_else(|| panic!("{program} said {line:?}"))
+            .1
+            .to_owned();
+        Self {
+            child,
+            ready,
+            _stdout: stdout,
+        }
+    }
+
+    /// A name service, and its address.
+    fn names() -> (Self, String) {
+        let names = Self::start(WORDCOUNT, &["__ns"]);
+        let address = names.ready.rsplit_once('@').unwrap().1.to_owned();
+        (names, address)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn run<A: AsRef<OsStr>>(program: &str, arguments: &[A]) -> Output {
+    Command::new(program)
+        .args(arguments)
+        .env_remove("FARCALL_NS")
+        .output()
+        .unwrap()
+}
+
+fn stdout(output: Output) -> String {
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Several megabytes of words in a few files.
+fn library() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    for file in 0..6 {
+        let text: String = (0..150_000 * file)
+            .map(|n| format!("{:x} ", n % (1000 + file)))
+            .collect();
+        fs::write(directory.path().join(format!("{file}.txt")), text).unwrap();
+    }
+    directory
+}
+
+/// The counts without any other process.
+fn counted_here(path: &Path) -> Summary {
+    let plan = plan(&[path.to_owned()], RANGE_BYTES).unwrap();
+    let mut tally = Tally::new(&plan);
+    for (position, job) in plan.jobs.iter().enumerate() {
+        tally.add(position, count(&job.chunks));
+    }
+    tally.finish()
+}
+
+fn assert_exact(json: &str, expected: &Summary) {
+    let json: Value = serde_json::from_str(json).unwrap();
+    let keys: Vec<&String> = json.as_object().unwrap().keys().collect();
+    assert_eq!(
+        keys,
+        [
+            "bytes", "distinct", "files", "seconds", "top", "words", "workers"
+        ]
+    );
+    assert_eq!(json["words"], expected.words);
+    assert_eq!(json["distinct"], expected.distinct);
+    assert_eq!(json["files"], expected.files);
+    assert_eq!(json["bytes"], expected.bytes);
+    assert_eq!(json["top"], serde_json::to_value(&expected.counts).unwrap());
+}
+
+#[test]
+fn wordcount_with_its_own_crew_is_exact() {
+    let library = library();
+    let path = library.path().to_str().unwrap();
+    let json = stdout(run(
+        WORDCOUNT,
+        &["--workers", "3", "--json", "--top", "1000000", path],
+    ));
+    assert_exact(&json, &counted_here(library.path()));
+    let workers = &serde_json::from_str::<Value>(&json).unwrap()["workers"];
+    assert!(
+        workers
+            .as_object()
+            .unwrap()
+            .keys()
+            .all(|name| name.starts_with("wordcount.")),
+        "{workers}"
+    );
+}
+
+#[test]
+fn wordcount_is_exact_when_a_worker_is_killed() {
+    let library = library();
+    let (_names, address) = Running::names();
+    let mut first = Running::start(WORDCOUNT, &["__worker", &address, "wordcount.1"]);
+    let _second = Running::start(WORDCOUNT, &["--ns", &address, "--serve", "wordcount.2"]);
+    let client = Command::new(WORDCOUNT)
+        .args(["--ns", &address, "--json", "--top", "1000000"])
+        .arg(library.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    first.child.kill().unwrap();
+    let json = stdout(client.wait_with_output().unwrap());
+    assert_exact(&json, &counted_here(library.path()));
+}
+
+#[test]
+fn what_cannot_be_counted_is_reported_and_the_rest_is_counted() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("good"), "Good good").unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(directory.path().join("bad")).unwrap();
+    let output = run(
+        WORDCOUNT,
+        &[OsStr::new("--workers=1"), directory.path().as_os_str()],
+    );
+    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        complaint.contains("skipped") && complaint.contains("/bad: neither a file nor a directory"),
+        "{complaint}"
+    );
+    let text = stdout(output);
+    assert!(
+        text.starts_with(
+            "           2  good\n2 words, 1 of them different, in 1 files of 9 B; 1 skipped\n"
+        ),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_child_ends_when_its_parent_is_gone() {
+    let (mut names, address) = Running::names();
+    let mut worker = Running::start(MANDELBROT, &["__worker", &address, "mandelbrot.1"]);
+    for child in [&mut worker.child, &mut names.child] {
+        drop(child.stdin.take());
+        assert!(child.wait().unwrap().success());
+    }
+}
+
+#[test]
+fn mandelbrot_paints_the_same_picture_with_any_crew() {
+    let directory = tempfile::tempdir().unwrap();
+    let paint = |workers: &str| {
+        let out = directory.path().join(workers);
+        let size = [
+            "--width",
+            "300",
+            "--height",
+            "200",
+            "--workers",
+            workers,
+            "--out",
+        ];
+        let output = run(
+            MANDELBROT,
+            &[&size.map(OsStr::new)[..], &[out.as_os_str()]].concat(),
+        );
+        assert!(stdout(output).contains(": 300 × 200 points\n"));
+        fs::read(out).unwrap()
+    };
+    let picture = paint("1");
+    assert!(picture.starts_with(b"\x89PNG"));
+    assert!(picture == paint("3"));
+    assert_eq!(
+        fs::read_dir(directory.path()).unwrap().count(),
+        2,
+        "no drafts are left"
+    );
+}
+
+#[test]
+fn squares_are_shared_by_all_servers() {
+    let (_names, address) = Running::names();
+    let servers = ["worker.1", "worker.2"]
+        .map(|name| Running::start(SQUARES_SERVER, &["--ns", &address, "--name", name]));
+    assert!(
+        servers[0].ready.starts_with("far:worker.1@"),
+        "{}",
+        servers[0].ready
+    );
+    let text = stdout(run(SQUARES_CLIENT, &["--ns", &address]));
+    assert!(
+        text.starts_with("The sum of 10000 squares is 333283335000.\n10,000 calls in "),
+        "{text}"
+    );
+    assert!(
+        text.contains("  worker.1  █") && text.contains("  worker.2  █"),
+        "{text}"
+    );
+}
+
+#[test]
+fn bad_input_gets_one_line_that_names_it() {
+    let (_names, address) = Running::names();
+    let cases: [(&str, &[&str], i32, &str); 8] = [
+        (
+            WORDCOUNT,
+            &["/missing/path"],
+            1,
+            "wordcount: /missing/path: no such file or directory",
+        ),
+        (
+            WORDCOUNT,
+            &["--ns", &address, "/dev/null"],
+            1,
+            "wordcount.*",
+        ),
+        (
+            WORDCOUNT,
+            &["--ns", &address, "--serve", "other.1"],
+            1,
+            "'other.1'",
+        ),
+        (WORDCOUNT, &[], 2, "<PATH>"),
+        (WORDCOUNT, &["--workers", "0", "."], 2, "'--workers <N>'"),
+        (WORDCOUNT, &["--ns", "nowhere", "."], 2, "'nowhere'"),
+        (
+            MANDELBROT,
+            &["--out", "/missing/out.png"],
+            1,
+            "mandelbrot: cannot write /missing/out.png: ",
+        ),
+        (
+            SQUARES_CLIENT,
+            &["--ns", &address, "--name", "nobody.*"],
+            1,
+            "nobody.*",
+        ),
+    ];
+    for (program, arguments, code, part) in cases {
+        let output = run(program, arguments);
+        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{arguments:?}: {complaint}"
+        );
+        assert!(complaint.contains(part), "{arguments:?}: {complaint}");
+        assert!(
+            code == 2 || complaint.lines().count() == 1,
+            "{arguments:?}: {complaint}"
+        );
+        assert!(output.stdout.is_empty());
+    }
+}

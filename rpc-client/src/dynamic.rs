@@ -1,0 +1,89 @@
+//! Dynamic proxies: calls by method name, with values whose types are not known beforehand.
+
+use std::time::Duration;
+
+use farcall_shared::daemon::{DAEMON, DaemonInfoProxy, DaemonInfoRequest};
+use farcall_shared::descriptor::Descriptor;
+use farcall_shared::error::{CallError, Failure};
+use farcall_shared::object::Arguments;
+use farcall_shared::uri::{ObjectUri, Uri};
+use farcall_shared::value::Value;
+use farcall_shared::wire::codec::Codec;
+
+use crate::remote::{ConnectError, Remote, Selected};
+use crate::resolve::resolve;
+
+/// A remote object whose methods are called by name.
+///
+/// The error of a method that returns a `Result` arrives as [`Failed`](CallError::Failed). Calls are never repeated
+/// once they may have run, since nothing is known of the method.
+#[derive(Clone, Debug)]
+pub struct DynamicProxy(Remote);
+
+impl DynamicProxy {
+    /// Connects to the object that `uri` leads to, and sees that it is there.
+    ///
+    /// # Errors
+    /// See [`ConnectError`]; each names the culprit.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn connect(uri: &str) -> Result<Self, ConnectError> {
+        let remote = Remote::lazy(uri.parse()?, None, Codec::MessagePack);
+        remote.check().await?;
+        Ok(Self(remote))
+    }
+
+    /// The same object, each call with this deadline.
+    pub fn with_deadline(&self, deadline: Duration) -> Self {
+        Self(self.0.clone().with_deadline(deadline))
+    }
+
+    /// What it was connected by.
+    pub fn uri(&self) -> &Uri {
+        self.0.uri()
+    }
+
+    /// Calls a method.
+    ///
+    /// # Errors
+    /// The outcome when it is not a value.
+    ///
+    /// # Cancel safety
+    /// Dropping the future cancels the call.
+    pub async fn call(&self, method: &str, arguments: Arguments) -> Result<Value, CallError> {
+        let selected = Selected::Name(method.into());
+        let remote = self.0.clone();
+        remote.perform(selected, arguments, |codec, body| codec.decode(body)).await
+    }
+
+    /// What the object says about itself.
+    ///
+    /// # Errors
+    /// A [`ConnectError`] when its daemon cannot be asked, Failed inside it when the daemon has no such object.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn describe(&self) -> Result<Descriptor, ConnectError> {
+        let candidates = resolve(self.0.uri()).await?;
+        let Some(object) = candidates.into_iter().next() else {
+            return Err(ConnectError::Unreachable {
+                uri: self.0.uri().to_string(),
+                why: "it leads to no object".into(),
+            });
+        };
+        let daemon = ObjectUri {
+            object: DAEMON.into(),
+            address: object.address,
+            incarnation: object.incarnation,
+        };
+        let remote = Remote::connect(&daemon.to_string(), DaemonInfoRequest::descriptor()).await?;
+        let described = DaemonInfoProxy::over(remote).describe(object.object).await?;
+        described.map_err(|text| {
+            ConnectError::Refused(CallError::Failed {
+                target: format!("describe of {daemon}").into(),
+                reason: Failure::Error(text),
+            })
+        })
+    }
+}

@@ -1,0 +1,165 @@
+//! The members of a fleet: found once, then kept up to date by a watch of the name service.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use farcall_shared::names::{Change, Changes, Entry, Epoch, Selector};
+use farcall_shared::uri::{Address, Uri};
+use farcall_shared::wire::codec::Codec;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::FleetError;
+use crate::peers::Peers;
+use crate::remote::Remote;
+use crate::resolve::{ResolveError, names_address, names_at, object_uri};
+use crate::retry::Retries;
+use crate::Proxy;
+
+/// How long one watch waits for a change.
+const WATCH_MS: u64 = 5_000;
+
+/// The pause before the name service is asked again after it failed.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Who belongs to a fleet.
+#[derive(Debug)]
+pub(super) struct Members<P> {
+    pub(super) looked_for: String,
+    pub(super) names: Address,
+    selector: Selector,
+    now: Mutex<Now<P>>,
+    /// Counts changes, for those who wait for one.
+    changed: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct Now<P> {
+    /// By the epoch of their registration: a member that comes back is a new one.
+    members: BTreeMap<Epoch, Member<P>>,
+    shares: HashMap<Arc<str>, u64>,
+}
+
+/// One member.
+#[derive(Clone, Debug)]
+pub(super) struct Member<P> {
+    pub(super) name: Arc<str>,
+    pub(super) proxy: P,
+}
+
+impl<P: Proxy> Members<P> {
+    /// Asks the name service once, and has a task keep asking until `stop`.
+    pub(super) async fn find(uri: &Uri, stop: CancellationToken) -> Result<Arc<Self>, FleetError> {
+        let (selector, names) = match uri {
+            Uri::Name(uri) => (Selector::Glob(uri.name.clone()), uri.names.as_ref()),
+            Uri::Meta(uri) => (Selector::All(uri.tags.iter().cloned().collect()), uri.names.as_ref()),
+            Uri::Object(_) => return Err(FleetError::NoPattern(uri.to_string())),
+        };
+        let members = Arc::new(Self {
+            looked_for: uri.to_string(),
+            names: names_address(names)?,
+            selector,
+            now: Mutex::new(Now {
+                members: BTreeMap::new(),
+                shares: HashMap::new(),
+            }),
+            changed: watch::Sender::new(0),
+        });
+        let revision = members.look(None).await?;
+        let watching = Arc::clone(&members);
+        Peers::current().tasks().spawn(async move {
+            stop.run_until_cancelled(watching.watch(revision)).await;
+        });
+        Ok(members)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.now.lock().members.len()
+    }
+
+    pub(super) fn all(&self) -> BTreeMap<Epoch, Member<P>> {
+        self.now.lock().members.clone()
+    }
+
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    pub(super) fn finished_one(&self, name: &Arc<str>) {
+        *self.now.lock().shares.entry(Arc::clone(name)).or_default() += 1;
+    }
+
+    pub(super) fn shares(&self) -> Vec<(String, u64)> {
+        let now = self.now.lock();
+        let mut shares: Vec<_> = now.shares.iter().map(|(name, calls)| (name.to_string(), *calls)).collect();
+        shares.sort();
+        shares
+    }
+
+    async fn watch(&self, mut revision: u64) {
+        loop {
+            match self.look(Some(revision)).await {
+                Ok(next) => revision = next,
+                Err(e) => {
+                    tracing::debug!("the fleet '{}' goes on with what it knows: {e}", self.looked_for);
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Applies the changes since a revision; without one, takes a snapshot and does not wait.
+    async fn look(&self, from: Option<u64>) -> Result<u64, ResolveError> {
+        let names = names_at(&self.names).await?;
+        let wait_ms = if from.is_some() { WATCH_MS } else { 0 };
+        let answer = names.watch(self.selector.clone(), from, wait_ms).await?;
+        let changes = answer.map_err(|e| ResolveError::Refused(e, self.names.clone()))?;
+        let revision = changes.revision;
+        self.apply(changes);
+        Ok(revision)
+    }
+
+    fn apply(&self, changes: Changes) {
+        if changes.changes.is_empty() && !changes.reset {
+            return;
+        }
+        let mut now = self.now.lock();
+        let before = if changes.reset { std::mem::take(&mut now.members) } else { BTreeMap::new() };
+        for change in changes.changes {
+            match change {
+                Change::Put(entry) => {
+                    // Metadata may have changed; the connection of who was there already stays.
+                    let known = before.get(&entry.epoch).or_else(|| now.members.get(&entry.epoch)).cloned();
+                    if let Some(member) = known.or_else(|| member(&entry)) {
+                        now.members.insert(entry.epoch, member);
+                    }
+                }
+                Change::Gone { epoch, .. } => {
+                    now.members.remove(&epoch);
+                }
+            }
+        }
+        drop(now);
+        self.changed.send_modify(|count| *count += 1);
+    }
+}
+
+fn member<P: Proxy>(entry: &Entry) -> Option<Member<P>> {
+    match object_uri(entry) {
+        Ok(uri) => {
+            let remote = Remote::lazy(uri.into(), Some(P::descriptor().into()), Codec::Postcard);
+            // The fleet itself decides where a call is tried again.
+            let remote = remote.with_retries(Retries::Never);
+            Some(Member {
+                name: entry.name.as_str().into(),
+                proxy: P::from_remote(remote),
+            })
+        }
+        Err(e) => {
+            tracing::warn!("left out of the fleet: {e}");
+            None
+        }
+    }
+}

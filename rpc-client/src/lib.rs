@@ -1,0 +1,53 @@
+//! Calls objects: proxies, the resolver behind them, and fleets.
+
+mod dynamic;
+mod fleet;
+mod peers;
+mod remote;
+mod resolve;
+mod retry;
+mod stub;
+
+use std::time::Duration;
+
+pub use dynamic::DynamicProxy;
+pub use farcall_shared::names::NameServerProxy;
+pub use fleet::{Fleet, FleetError, Progress};
+pub use remote::{ConnectError, Remote};
+pub use resolve::{ResolveError, names_at};
+pub use retry::Retries;
+pub use stub::TarpcStub;
+
+use farcall_shared::descriptor::Descriptor;
+use farcall_shared::uri::Uri;
+
+/// The longest a call takes unless it is told otherwise: 30 s.
+pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
+
+/// What all typed proxies have in common; `#[remote]` implements it.
+pub trait Proxy: Clone + Send + Sync + 'static {
+    /// What this side knows of the object's methods.
+    fn descriptor() -> &'static Descriptor;
+
+    /// A proxy over a remote object.
+    fn from_remote(remote: Remote) -> Self;
+
+    /// The remote object behind it.
+    fn remote(&self) -> &Remote;
+
+    /// The same object, each call with this deadline, retries included. Zero means no time at all; past 30 days is cut
+    /// to 30 days.
+    fn with_deadline(&self, deadline: Duration) -> Self {
+        Self::from_remote(self.remote().clone().with_deadline(deadline))
+    }
+
+    /// The same object, with other retries.
+    fn with_retries(&self, retries: Retries) -> Self {
+        Self::from_remote(self.remote().clone().with_retries(retries))
+    }
+
+    /// What it was connected by.
+    fn uri(&self) -> &Uri {
+        self.remote().uri()
+    }
+}

@@ -1,0 +1,169 @@
+//! The process's connections: one for each address, shared by all proxies, made again when it breaks.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use farcall_shared::link::{self, Identity, Limits, Link, OpenError};
+use farcall_shared::net::{DialError, dial};
+use farcall_shared::uri::Address;
+use parking_lot::{Mutex, RwLock};
+use tokio::runtime;
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+use crate::retry;
+
+/// How long one attempt to connect may take.
+const DIAL: Duration = Duration::from_secs(5);
+
+/// Why there is no connection.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum PeerError {
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    #[error("{address} is no farcall daemon: {why}")]
+    Open { address: Address, why: String },
+}
+
+/// The connections of one runtime: their tasks live and die with it.
+#[derive(Debug)]
+pub(crate) struct Peers {
+    session: u64,
+    limits: Limits,
+    tasks: TaskTracker,
+    known: Mutex<HashMap<Address, Arc<Peer>>>,
+}
+
+/// One address.
+#[derive(Debug)]
+struct Peer {
+    address: Address,
+    link: RwLock<Option<Link>>,
+    /// Held by whoever connects; the others wait for the outcome.
+    dialling: tokio::sync::Mutex<History>,
+}
+
+#[derive(Debug, Default)]
+struct History {
+    /// Counts attempts, so that whoever waited for one can tell that it was made.
+    attempts: u64,
+    failures: u32,
+    not_before: Option<Instant>,
+    last: Option<PeerError>,
+}
+
+static RUNTIMES: LazyLock<Mutex<HashMap<runtime::Id, Arc<Peers>>>> = LazyLock::new(Mutex::default);
+
+impl Peers {
+    /// The connections of the current runtime.
+    pub(crate) fn current() -> Arc<Self> {
+        let id = runtime::Handle::current().id();
+        let mut runtimes = RUNTIMES.lock();
+        if let Some(peers) = runtimes.get(&id) {
+            return Arc::clone(peers);
+        }
+        // A runtime that is gone took its tasks with it.
+        runtimes.retain(|_, peers| Arc::strong_count(peers) > 1 || !peers.tasks.is_empty());
+        let peers = Arc::new(Self {
+            session: fastrand::u64(..),
+            limits: Limits::default(),
+            tasks: TaskTracker::new(),
+            known: Mutex::default(),
+        });
+        runtimes.insert(id, Arc::clone(&peers));
+        peers
+    }
+
+    /// Owns the tasks of the runtime's connections.
+    pub(crate) fn tasks(&self) -> &TaskTracker {
+        &self.tasks
+    }
+
+    /// The connection to an address, made if there is none.
+    pub(crate) async fn link(&self, address: &Address) -> Result<Link, PeerError> {
+        let peer = {
+            let mut known = self.known.lock();
+            match known.get(address) {
+                Some(peer) => Arc::clone(peer),
+                None => {
+                    forget_the_dead(&mut known);
+                    let peer = Arc::new(Peer {
+                        address: address.clone(),
+                        link: RwLock::default(),
+                        dialling: tokio::sync::Mutex::default(),
+                    });
+                    known.insert(address.clone(), Arc::clone(&peer));
+                    peer
+                }
+            }
+        };
+        peer.link(self).await
+    }
+}
+
+/// Addresses nobody is connected to are worth remembering only for a while: past a thousand they go.
+fn forget_the_dead(known: &mut HashMap<Address, Arc<Peer>>) {
+    if known.len() >= 1000 {
+        known.retain(|_, peer| Arc::strong_count(peer) > 1 || peer.open().is_some());
+    }
+}
+
+impl Peer {
+    fn open(&self) -> Option<Link> {
+        self.link.read().clone().filter(Link::is_open)
+    }
+
+    async fn link(&self, peers: &Peers) -> Result<Link, PeerError> {
+        if let Some(link) = self.open() {
+            return Ok(link);
+        }
+        let attempts_before = self.dialling.try_lock().map(|history| history.attempts);
+        let mut history = self.dialling.lock().await;
+        if let Some(link) = self.open() {
+            return Ok(link);
+        }
+        // Somebody tried while this one waited: that answer is this one's too.
+        let waited = attempts_before.is_err();
+        if waited && let Some(error) = &history.last {
+            return Err(error.clone());
+        }
+        if let Some(not_before) = history.not_before {
+            tokio::time::sleep_until(not_before).await;
+        }
+        history.attempts += 1;
+        match self.connect(peers).await {
+            Ok(link) => {
+                *self.link.write() = Some(link.clone());
+                let attempts = history.attempts;
+                *history = History {
+                    attempts,
+                    ..History::default()
+                };
+                Ok(link)
+            }
+            Err(error) => {
+                history.failures = history.failures.saturating_add(1);
+                history.not_before = Some(Instant::now() + retry::jittered(retry::pause(history.failures)));
+                history.last = Some(error.clone());
+                Err(error)
+            }
+        }
+    }
+
+    async fn connect(&self, peers: &Peers) -> Result<Link, PeerError> {
+        let socket = dial(&self.address, DIAL).await?;
+        let me = Identity {
+            incarnation: 0,
+            session: peers.session,
+        };
+        let open = |e: OpenError| PeerError::Open {
+            address: self.address.clone(),
+            why: e.to_string(),
+        };
+        let (link, driver) = link::connect(socket, me, &peers.limits).await.map_err(open)?;
+        peers.tasks.spawn(driver);
+        Ok(link)
+    }
+}

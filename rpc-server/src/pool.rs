@@ -1,0 +1,155 @@
+//! The compute pool: as many threads as cores, and a queue with a bound.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use farcall_shared::link::Job;
+use parking_lot::{Condvar, Mutex};
+
+/// Threads that compute, so that whoever does I/O never has to.
+pub(crate) struct Pool {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+struct Shared {
+    queue: Mutex<Queue>,
+    work: Condvar,
+}
+
+struct Queue {
+    jobs: VecDeque<Job>,
+    most: usize,
+    idle: usize,
+    ends: bool,
+}
+
+/// The queue is as long as it may get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Full {
+    pub(crate) waiting: usize,
+}
+
+impl Pool {
+    /// Starts `threads` threads over a queue of at most `most` jobs.
+    pub(crate) fn start(threads: usize, most: usize) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared {
+            queue: Mutex::new(Queue {
+                jobs: VecDeque::new(),
+                most,
+                idle: 0,
+                ends: false,
+            }),
+            work: Condvar::new(),
+        });
+        let mut pool = Self {
+            shared,
+            threads: Vec::with_capacity(threads),
+        };
+        for number in 0..threads {
+            let shared = Arc::clone(&pool.shared);
+            let name = format!("farcall-compute-{number}");
+            let thread = std::thread::Builder::new().name(name).spawn(move || shared.run())?;
+            pool.threads.push(thread);
+        }
+        Ok(pool)
+    }
+
+    /// Queues a job.
+    pub(crate) fn submit(&self, job: Job) -> Result<(), Full> {
+        let mut queue = self.shared.queue.lock();
+        if queue.jobs.len() >= queue.most {
+            return Err(Full {
+                waiting: queue.jobs.len(),
+            });
+        }
+        queue.jobs.push_back(job);
+        let somebody_sleeps = queue.idle > 0;
+        drop(queue);
+        if somebody_sleeps {
+            self.shared.work.notify_one();
+        }
+        Ok(())
+    }
+}
+
+impl Shared {
+    fn run(&self) {
+        while let Some(job) = self.next() {
+            // Jobs answer for panics of methods themselves; a thread of the pool must survive anything else too.
+            if std::panic::catch_unwind(AssertUnwindSafe(job)).is_err() {
+                tracing::error!("a job of the compute pool panicked");
+            }
+        }
+    }
+
+    fn next(&self) -> Option<Job> {
+        let mut queue = self.queue.lock();
+        loop {
+            if let Some(job) = queue.jobs.pop_front() {
+                return Some(job);
+            }
+            if queue.ends {
+                return None;
+            }
+            queue.idle += 1;
+            self.work.wait(&mut queue);
+            queue.idle -= 1;
+        }
+    }
+}
+
+impl Drop for Pool {
+    /// Drops what waits; threads end after the job they are at. Nobody waits for them: a job can take for ever.
+    fn drop(&mut self) {
+        let mut queue = self.shared.queue.lock();
+        queue.ends = true;
+        let jobs = std::mem::take(&mut queue.jobs);
+        drop(queue);
+        self.shared.work.notify_all();
+        drop(jobs);
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("threads", &self.threads.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn a_full_queue_refuses_and_a_freed_place_is_taken_again() {
+        let pool = Pool::start(1, 1).unwrap();
+        let (release, gate) = mpsc::channel::<()>();
+        let (began, begin) = mpsc::channel();
+        pool.submit(Box::new(move || {
+            began.send(()).unwrap();
+            gate.recv().unwrap();
+        }))
+        .unwrap();
+        begin.recv().unwrap();
+        let (done, end) = mpsc::channel();
+        pool.submit(Box::new(move || done.send(()).unwrap())).unwrap();
+        assert_eq!(pool.submit(Box::new(|| {})), Err(Full { waiting: 1 }));
+        release.send(()).unwrap();
+        end.recv().unwrap();
+        pool.submit(Box::new(|| {})).unwrap();
+    }
+
+    #[test]
+    fn a_job_that_panics_takes_no_thread_with_it() {
+        let pool = Pool::start(1, 10).unwrap();
+        pool.submit(Box::new(|| panic!("on purpose"))).unwrap();
+        let (done, end) = mpsc::channel();
+        pool.submit(Box::new(move || done.send(7).unwrap())).unwrap();
+        assert_eq!(end.recv().unwrap(), 7);
+    }
+}

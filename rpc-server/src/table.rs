@@ -1,0 +1,103 @@
+//! The object table: ids to objects, for one incarnation of the daemon.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use farcall_shared::descriptor::{did_you_mean, similar};
+use farcall_shared::link::Hosted;
+use farcall_shared::object::{Object, Servant};
+use farcall_shared::wire::status::{Refusal, Status};
+use parking_lot::RwLock;
+
+/// The objects of a daemon.
+#[derive(Debug)]
+pub(crate) struct Table {
+    incarnation: u64,
+    max_objects: usize,
+    objects: RwLock<HashMap<Box<str>, Arc<Entry>>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    servant: Servant,
+    gone: AtomicBool,
+}
+
+/// Why an object was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    Taken,
+    Full(usize),
+}
+
+impl Hosted for Entry {
+    #[inline]
+    fn object(&self) -> Result<&dyn Object, Refusal> {
+        if self.gone.load(Ordering::Relaxed) {
+            let text = "the object was taken away after it was bound";
+            return Err(Refusal::new(Status::UnknownObject, text));
+        }
+        Ok(self.servant.object())
+    }
+}
+
+impl Table {
+    pub(crate) fn new(incarnation: u64, max_objects: usize) -> Self {
+        Self {
+            incarnation,
+            max_objects,
+            objects: RwLock::default(),
+        }
+    }
+
+    pub(crate) fn insert(&self, id: &str, servant: Servant) -> Result<(), Refused> {
+        let mut objects = self.objects.write();
+        if objects.contains_key(id) {
+            return Err(Refused::Taken);
+        }
+        if objects.len() >= self.max_objects {
+            return Err(Refused::Full(self.max_objects));
+        }
+        let gone = AtomicBool::new(false);
+        objects.insert(id.into(), Arc::new(Entry { servant, gone }));
+        Ok(())
+    }
+
+    /// Takes an object away; calls that run already go on.
+    pub(crate) fn remove(&self, id: &str) -> bool {
+        let entry = self.objects.write().remove(id);
+        if let Some(entry) = &entry {
+            entry.gone.store(true, Ordering::Relaxed);
+        }
+        entry.is_some()
+    }
+
+    /// The ids, sorted.
+    pub(crate) fn ids(&self) -> Vec<String> {
+        let mut ids: Vec<String> = self.objects.read().keys().map(|id| id.to_string()).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    pub(crate) fn servant(&self, id: &str) -> Result<Servant, Refusal> {
+        let objects = self.objects.read();
+        objects.get(id).map(|e| e.servant.clone()).ok_or_else(|| unknown(&objects, id))
+    }
+
+    pub(crate) fn find(&self, id: &str, incarnation: u64) -> Result<Arc<dyn Hosted>, Refusal> {
+        if incarnation != 0 && incarnation != self.incarnation {
+            let text = format!("object '{id}' was of an earlier run of this daemon; look its name up again");
+            return Err(Refusal::new(Status::Stale, text));
+        }
+        let objects = self.objects.read();
+        let entry = objects.get(id).ok_or_else(|| unknown(&objects, id))?;
+        Ok(Arc::clone(entry) as Arc<dyn Hosted>)
+    }
+}
+
+fn unknown(objects: &HashMap<Box<str>, Arc<Entry>>, id: &str) -> Refusal {
+    let near = similar(id, objects.keys().map(|k| &**k));
+    let text = format!("no object '{id}' here{}", did_you_mean(&near));
+    Refusal::new(Status::UnknownObject, text)
+}

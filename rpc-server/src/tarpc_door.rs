@@ -1,0 +1,124 @@
+//! The tarpc door: one service for stock tarpc clients, over tarpc's own transport with JSON, at an address of its own.
+
+use std::future::Future;
+use std::io;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, Waker};
+
+use farcall_shared::net::{Listener, Socket};
+use farcall_shared::uri::Address;
+use futures_util::{FutureExt, StreamExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tarpc::ServerError;
+use tarpc::context::Context;
+use tarpc::server::{BaseChannel, Channel, Serve};
+use tokio::sync::oneshot;
+use tokio_serde::formats::Json;
+use tokio_util::codec::{Framed, LengthDelimitedCodec};
+
+use crate::daemon::{Core, Daemon, DaemonError};
+
+impl Daemon {
+    /// Offers one service to stock tarpc clients at an address of its own; gives that address with its port.
+    ///
+    /// The transport is tarpc's: frames behind a length of four bytes, at most 8 MiB, of JSON. What tarpc's channels do
+    /// with a malformed request (they drop the connection) holds here too, for that connection alone.
+    /// Called as `daemon.offer_tarpc("localhost:0", worker.serve_tarpc(), Serve::serve)`.
+    ///
+    /// # Errors
+    /// Address or Listen.
+    pub async fn offer_tarpc<S, F, Fut>(&self, address: &str, service: S, serve: F) -> Result<Address, DaemonError>
+    where
+        S: Serve + Clone + Send + Sync + 'static,
+        S::Req: DeserializeOwned + Send + 'static,
+        S::Resp: Serialize + Send + 'static,
+        F: Fn(S, Context, S::Req) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<S::Resp, ServerError>> + Send + 'static,
+    {
+        let listener = Listener::bind(&address.parse()?).await?;
+        let address = listener.address().clone();
+        let core = Arc::clone(self.core());
+        let run = move |context: Context, request: S::Req| serve(service.clone(), context, request);
+        self.core().tasks.spawn(accept_all(core, listener, run));
+        Ok(address)
+    }
+}
+
+async fn accept_all<Req, Resp, F, Fut>(core: Arc<Core>, listener: Listener, run: F)
+where
+    Req: tarpc::RequestName + DeserializeOwned + Send + 'static,
+    Resp: Serialize + Send + 'static,
+    F: Fn(Context, Req) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<Resp, ServerError>> + Send + 'static,
+{
+    let closing = core.closing.clone();
+    while let Some(accepted) = closing.run_until_cancelled(listener.accept()).await {
+        match accepted {
+            Ok((socket, _)) => {
+                let connection = serve_all(Arc::clone(&core), socket, run.clone());
+                let closing = closing.clone();
+                core.tasks.spawn(async move { closing.run_until_cancelled(connection).await });
+            }
+            Err(e) => {
+                tracing::warn!("cannot accept a connection at the tarpc door: {e}");
+                let pause = tokio::time::sleep(crate::daemon::ACCEPT_PAUSE);
+                closing.run_until_cancelled(pause).await;
+            }
+        }
+    }
+}
+
+async fn serve_all<Req, Resp, F, Fut>(core: Arc<Core>, socket: Socket, run: F)
+where
+    Req: tarpc::RequestName + DeserializeOwned + Send + 'static,
+    Resp: Serialize + Send + 'static,
+    F: Fn(Context, Req) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<Resp, ServerError>> + Send + 'static,
+{
+    let framed = Framed::new(socket, LengthDelimitedCodec::new());
+    let transport = tarpc::serde_transport::new(framed, Json::default());
+    let mut requests = std::pin::pin!(BaseChannel::with_defaults(transport).requests());
+    while let Some(request) = requests.next().await {
+        let request = match request {
+            Ok(request) => request,
+            Err(e) => {
+                tracing::warn!("a tarpc connection ended: {e}");
+                return;
+            }
+        };
+        let (run, owner) = (run.clone(), Arc::clone(&core));
+        let serve = tarpc::server::serve(move |context, request| {
+            let future = run(context, request);
+            first_on_the_pool(Arc::clone(&owner), future)
+        });
+        core.tasks.spawn(request.execute(serve));
+    }
+}
+
+/// tarpc does not say which methods compute, so every call begins in the compute pool and goes on as a task if it waits.
+async fn first_on_the_pool<R: Send + 'static>(
+    core: Arc<Core>,
+    future: impl Future<Output = Result<R, ServerError>> + Send + 'static,
+) -> Result<R, ServerError> {
+    let mut future = Box::pin(AssertUnwindSafe(future).catch_unwind().map(|result| {
+        result.unwrap_or_else(|_| Err(ServerError::new(io::ErrorKind::Other, "the method panicked".into())))
+    }));
+    let runtime = tokio::runtime::Handle::current();
+    let (answer, answered) = oneshot::channel();
+    let tasks = core.tasks.clone();
+    let job = Box::new(move || {
+        let _inside = runtime.enter();
+        match future.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())) {
+            Poll::Ready(result) => drop(answer.send(result)),
+            Poll::Pending => drop(tasks.spawn(async move { answer.send(future.await) })),
+        }
+    });
+    if let Err(full) = core.pool.submit(job) {
+        let text = format!("overloaded: {} compute calls are waiting here already", full.waiting);
+        return Err(ServerError::new(io::ErrorKind::WouldBlock, text));
+    }
+    let gone = |_| ServerError::new(io::ErrorKind::Other, "the daemon is shutting down".into());
+    answered.await.map_err(gone)?
+}

@@ -1,0 +1,87 @@
+//! The trait itself, as objects implement it.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::{Names, argument_names, parameters, quiet};
+use crate::model::{Contract, Method, Runs};
+
+pub(super) fn emit(contract: &Contract, names: &Names) -> TokenStream {
+    let Contract {
+        attributes,
+        visibility,
+        name,
+        methods,
+        ..
+    } = contract;
+    let Names {
+        private,
+        request,
+        server,
+        ..
+    } = names;
+    let declared = methods.iter().map(|method| {
+        let attributes = &method.attributes;
+        let signature = signature(method, names);
+        quote! { #(#attributes)* #signature; }
+    });
+    let delegated = delegated(contract, names);
+    quote! {
+        #(#attributes)*
+        #visibility trait #name: ::core::marker::Sized + ::core::marker::Send + ::core::marker::Sync + 'static {
+            #(#declared)*
+
+            /// Makes it an object, for a daemon to host.
+            fn serve(self) -> #private::Servant {
+                #private::Servant::new(
+                    #request::descriptor(),
+                    #server::new(self),
+                    <#server<Self> as #private::tarpc::server::Serve>::serve,
+                )
+            }
+
+            /// Makes it a plain tarpc service, for stock tarpc channels.
+            fn serve_tarpc(self) -> #server<Self> {
+                #server::new(self)
+            }
+        }
+
+        #delegated
+    }
+}
+
+/// One object behind an `Arc` can be served several times.
+fn delegated(contract: &Contract, names: &Names) -> TokenStream {
+    let name = &contract.name;
+    let private = &names.private;
+    let object = contract.type_parameter("T");
+    let quiet = quiet();
+    let methods = contract.methods.iter().map(|method| {
+        let signature = signature(method, names);
+        let (method_name, arguments) = (&method.name, argument_names(method));
+        quote! {
+            #signature {
+                <#object as #name>::#method_name(&**self #(, #arguments)*)
+            }
+        }
+    });
+    quote! {
+        #quiet
+        impl<#object: #name> #name for #private::Arc<#object> {
+            #(#methods)*
+        }
+    }
+}
+
+/// An `async fn` becomes a `fn` whose future is `Send`; implementors still write `async fn`.
+fn signature(method: &Method, names: &Names) -> TokenStream {
+    let Method { name, result, .. } = method;
+    let private = &names.private;
+    let parameters = parameters(method);
+    let output = match method.runs {
+        Runs::Async => quote!(-> impl #private::Future<Output = #result> + ::core::marker::Send),
+        Runs::Compute if method.returns_nothing() => TokenStream::new(),
+        Runs::Compute => quote!(-> #result),
+    };
+    quote!(fn #name(&self #(, #parameters)*) #output)
+}

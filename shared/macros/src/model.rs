@@ -1,0 +1,80 @@
+//! The plain model between parsing and emitting: a contract that is known to be sound.
+
+use std::collections::HashSet;
+
+use proc_macro2::Span;
+use syn::{Attribute, Ident, Path, Type, Visibility};
+
+/// A trait that can be served.
+pub(crate) struct Contract {
+    /// Where farcall is; `None` is the crate `farcall`, which also has `Remote`.
+    pub(crate) farcall: Option<Path>,
+    /// Everything the user put on the trait.
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) visibility: Visibility,
+    pub(crate) name: Ident,
+    pub(crate) doc: String,
+    pub(crate) methods: Vec<Method>,
+    /// Every word of the trait, so that generated type parameters can keep clear of them.
+    pub(crate) words: HashSet<String>,
+}
+
+/// A method of the trait.
+pub(crate) struct Method {
+    /// What the user put on it, without our marks.
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) name: Ident,
+    /// Its variant in the request and the response.
+    pub(crate) variant: Ident,
+    pub(crate) doc: String,
+    pub(crate) arguments: Vec<Argument>,
+    pub(crate) result: Type,
+    pub(crate) runs: Runs,
+    pub(crate) repeat: Repeat,
+    pub(crate) reply: Reply,
+}
+
+/// An argument of a method.
+pub(crate) struct Argument {
+    pub(crate) name: Ident,
+    pub(crate) ty: Type,
+}
+
+/// Where a method runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Runs {
+    Compute,
+    Async,
+}
+
+/// Whether a method may run twice for one call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    Never,
+    Idempotent,
+}
+
+/// Whether a method is answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reply {
+    Sent,
+    Oneway,
+}
+
+impl Contract {
+    /// A type parameter called `wanted`, or longer where the user has a type of that name.
+    pub(crate) fn type_parameter(&self, wanted: &str) -> Ident {
+        let mut name = wanted.to_owned();
+        while self.words.contains(&name) {
+            name.push_str("Farcall");
+        }
+        Ident::new(&name, Span::call_site())
+    }
+}
+
+impl Method {
+    /// True for `()`, written or not.
+    pub(crate) fn returns_nothing(&self) -> bool {
+        matches!(&self.result, Type::Tuple(tuple) if tuple.elems.is_empty())
+    }
+}

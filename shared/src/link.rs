@@ -1,0 +1,111 @@
+//! One connection, both directions: the engine under every proxy and every object.
+//!
+//! A [`Link`] is a cheap handle; its [`Driver`] is the one task that reads the socket, finds objects, wakes callers and
+//! keeps time. Whoever makes a link owns the driver's task. Callers append their frames to one shared buffer; a caller
+//! that is alone writes the socket itself, otherwise the driver writes once for the whole batch.
+
+mod bound;
+mod callee;
+mod caller;
+mod driver;
+mod limits;
+mod open;
+mod out;
+mod shared;
+
+use std::sync::Arc;
+
+pub use bound::{Bind, Bound, Posted, Which, target};
+pub use caller::{Outcome, Pending, Reply};
+pub use driver::Driver;
+pub use limits::Limits;
+pub use open::{Identity, OpenError, accept, connect};
+
+use tokio_util::task::TaskTracker;
+
+use crate::net::Peer;
+use crate::object::Object;
+use crate::wire::status::Refusal;
+use shared::Shared;
+
+/// A connection. Clones are handles to the same one.
+#[derive(Clone, Debug)]
+pub struct Link(Arc<Shared>);
+
+/// Work for the compute pool.
+pub type Job = Box<dyn FnOnce() + Send>;
+
+/// What a link asks of the process that hosts objects.
+pub trait Host: Send + Sync + 'static {
+    /// The object with this id.
+    ///
+    /// # Errors
+    /// Unknown, stale, draining or unauthorised, with a text for the caller.
+    fn object(&self, id: &str, incarnation: u64) -> Result<Arc<dyn Hosted>, Refusal>;
+
+    /// Runs a job where no I/O is held up.
+    ///
+    /// # Errors
+    /// Overloaded, when too many jobs wait already.
+    fn compute(&self, job: Job) -> Result<(), Refusal>;
+
+    /// Owns the tasks of calls that wait.
+    fn tasks(&self) -> &TaskTracker;
+}
+
+/// An object in a host's table.
+pub trait Hosted: Send + Sync + 'static {
+    /// The object, as long as it is hosted.
+    ///
+    /// # Errors
+    /// Unknown, once it was taken away.
+    fn object(&self) -> Result<&dyn Object, Refusal>;
+}
+
+impl Link {
+    /// Who is at the other end.
+    pub fn peer(&self) -> &Peer {
+        &self.0.peer
+    }
+
+    /// The run of the daemon at the other end; 0 when it hosts nothing.
+    pub fn incarnation(&self) -> u64 {
+        self.0.remote.incarnation
+    }
+
+    /// True while new calls can be made.
+    pub fn is_open(&self) -> bool {
+        self.0.is_open()
+    }
+
+    /// Why no new calls can be made, once that is so.
+    pub fn closed(&self) -> Option<Arc<str>> {
+        self.0.state.lock().refuses_calls()
+    }
+
+    /// Waits until the connection is over; gives why.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn ended(&self) -> Arc<str> {
+        let mut told = std::pin::pin!(self.0.over.notified());
+        loop {
+            told.as_mut().enable();
+            if let Some(why) = &self.0.state.lock().closed {
+                return Arc::clone(why);
+            }
+            told.as_mut().await;
+            told.set(self.0.over.notified());
+        }
+    }
+
+    /// Tells the peer that no further calls are taken; those in flight are answered, then the driver ends.
+    pub fn go_away(&self, why: &str) {
+        self.0.go_away(why);
+    }
+
+    /// Ends the connection once nothing is in flight; proxies that share it notice at their next call.
+    pub fn close(&self, why: &str) {
+        self.0.close_by_us(why);
+    }
+}

@@ -1,0 +1,398 @@
+//! An object bound on one connection: a handle, and typed calls to it.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+use super::Link;
+use super::caller::{Outcome, Outgoing, Pending, Reply};
+use crate::call::Call;
+use crate::descriptor::{Described, Descriptor};
+use crate::error::{CallError, Failure, NotSent, Target};
+use crate::wire::codec::{Codec, DecodeError};
+use crate::wire::frame;
+use crate::wire::status::{Status, outcome};
+
+/// How long a call over a bare connection may take: 10 s.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// What to bind.
+#[derive(Clone, Debug)]
+pub struct Bind {
+    /// The object's id at the peer.
+    pub object: Arc<str>,
+    /// The run of the daemon that is meant, 0 for any.
+    pub incarnation: u64,
+    /// How arguments and results are written.
+    pub codec: Codec,
+    /// The methods as this side knows them; `None` calls by name.
+    pub descriptor: Option<Described>,
+    /// How error texts call the object, usually its URI.
+    pub label: Arc<str>,
+}
+
+/// An object of the peer. Clones are the same binding; the last one gives it back.
+#[derive(Clone, Debug)]
+pub struct Bound(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    link: Link,
+    handle: u32,
+    codec: Codec,
+    descriptor: Option<Described>,
+    label: Arc<str>,
+}
+
+/// What is known of a binding.
+#[derive(Debug)]
+pub(super) enum BindSlot {
+    /// No answer yet.
+    Asked(Vec<Waker>),
+    /// The peer has the object.
+    Accepted,
+    /// The peer refused.
+    Refused(u16, String),
+    /// The connection is over.
+    Lost(Arc<str>),
+    /// Given back before the answer came.
+    Abandoned,
+}
+
+impl BindSlot {
+    pub(super) fn disconnect(&mut self, why: &Arc<str>) -> Vec<Waker> {
+        match std::mem::replace(self, Self::Lost(Arc::clone(why))) {
+            Self::Asked(wakers) => wakers,
+            other => {
+                *self = other;
+                Vec::new()
+            }
+        }
+    }
+}
+
+impl Link {
+    /// Binds an object; calls may follow at once, the peer's answer comes in its time.
+    ///
+    /// # Errors
+    /// Disconnected, or Full when the peer's limit of bindings is reached.
+    pub fn bind(&self, bind: &Bind) -> Result<Bound, NotSent> {
+        let mut state = self.0.state.lock();
+        if let Some(why) = state.refuses_calls() {
+            return Err(NotSent::Disconnected(why.to_string()));
+        }
+        if state.binds.len() >= self.0.limits.max_bindings as usize {
+            return Err(NotSent::Full(state.binds.len()));
+        }
+        let handle = state.binds.insert(BindSlot::Asked(Vec::new())) as u32;
+        let methods = bind.descriptor.as_ref().map(|d| d.methods.as_slice()).unwrap_or_default();
+        frame::put_bind(
+            state.out.frames(),
+            &frame::Bind {
+                handle,
+                codec: bind.codec as u8,
+                incarnation: bind.incarnation,
+                object: &bind.object,
+                methods: methods.iter().map(|m| (m.name.as_str(), m.signature)).collect(),
+            },
+        );
+        self.0.ask_flush(state);
+        Ok(Bound(Arc::new(Inner {
+            link: self.clone(),
+            handle,
+            codec: bind.codec,
+            descriptor: bind.descriptor.clone(),
+            label: Arc::clone(&bind.label),
+        })))
+    }
+}
+
+impl Bound {
+    /// The connection.
+    pub fn link(&self) -> &Link {
+        &self.0.link
+    }
+
+    /// Waits for the peer's answer to the binding.
+    ///
+    /// # Errors
+    /// Rejected when the peer has no such object or another incarnation; NotSent when the connection ended.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn accepted(&self) -> Result<(), CallError> {
+        std::future::poll_fn(|cx| {
+            let mut state = self.0.link.0.state.lock();
+            Poll::Ready(match state.binds.get_mut(self.0.handle as usize) {
+                Some(BindSlot::Asked(wakers)) => {
+                    wakers.push(cx.waker().clone());
+                    return Poll::Pending;
+                }
+                Some(BindSlot::Refused(status, text)) => {
+                    Err(outcome(*status, text.clone(), Arc::clone(&self.0.label), false))
+                }
+                Some(BindSlot::Lost(why)) => Err(CallError::NotSent {
+                    target: Arc::clone(&self.0.label),
+                    reason: NotSent::Disconnected(why.to_string()),
+                }),
+                Some(BindSlot::Accepted | BindSlot::Abandoned) | None => Ok(()),
+            })
+        })
+        .await
+    }
+
+    /// Starts a call of method number `method`.
+    ///
+    /// # Errors
+    /// When nothing was sent.
+    #[inline]
+    pub fn start<A: Serialize + ?Sized>(&self, method: u16, arguments: &A, within: Duration) -> Result<Pending, NotSent> {
+        self.begin(method, None, arguments, within)
+    }
+
+    /// Starts a call of the method with this name.
+    ///
+    /// # Errors
+    /// When nothing was sent.
+    pub fn start_named<A: Serialize + ?Sized>(
+        &self,
+        name: &str,
+        arguments: &A,
+        within: Duration,
+    ) -> Result<Pending, NotSent> {
+        self.begin(0, Some(name), arguments, within)
+    }
+
+    #[inline]
+    fn begin<A: Serialize + ?Sized>(
+        &self,
+        method: u16,
+        name: Option<&str>,
+        arguments: &A,
+        within: Duration,
+    ) -> Result<Pending, NotSent> {
+        let within = self.clamp(within)?;
+        let id = self.0.link.0.start(&self.outgoing(method, name, within), arguments)?;
+        Ok(Pending::new(self.0.link.clone(), id, within))
+    }
+
+    /// Sends a one-way call of method number `method`.
+    ///
+    /// # Errors
+    /// When nothing was sent.
+    pub fn post<A: Serialize + ?Sized>(&self, method: u16, arguments: &A, within: Duration) -> Result<Posted, NotSent> {
+        let within = self.clamp(within)?;
+        self.0.link.0.send(&self.outgoing(method, None, within), arguments).map(Posted)
+    }
+
+    /// Waits until a one-way call is in the hands of the operating system.
+    ///
+    /// # Errors
+    /// Disconnected, when the connection ended first.
+    ///
+    /// # Cancel safety
+    /// Cancel safe; the call stays sent.
+    pub async fn posted(&self, posted: Posted) -> Result<(), NotSent> {
+        self.0.link.0.wait_until_written(posted.0).await
+    }
+
+    #[inline]
+    fn outgoing<'a>(&self, method: u16, name: Option<&'a str>, within: Duration) -> Outgoing<'a> {
+        Outgoing {
+            handle: self.0.handle,
+            method,
+            name,
+            codec: self.0.codec,
+            within,
+            now: Instant::now(),
+        }
+    }
+
+    fn clamp(&self, within: Duration) -> Result<Duration, NotSent> {
+        if within.is_zero() {
+            return Err(NotSent::Expired(within));
+        }
+        Ok(within.min(self.0.link.0.limits.max_deadline))
+    }
+
+    /// Waits until a call that was refused as Full may be tried again.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn wait_for_room(&self) {
+        self.0.link.0.wait_for_room().await;
+    }
+
+    /// Turns how a call ended into its result or its error.
+    ///
+    /// # Errors
+    /// Every outcome but a value.
+    #[inline]
+    pub fn conclude<T: DeserializeOwned>(&self, method: Which<'_>, ended: Outcome) -> Result<T, CallError> {
+        self.conclude_with(method, ended, |codec, body| codec.decode(body))
+    }
+
+    /// As [`conclude`](Self::conclude), with the result read by `read`.
+    ///
+    /// # Errors
+    /// Every outcome but a value.
+    #[inline]
+    pub fn conclude_with<T>(
+        &self,
+        method: Which<'_>,
+        ended: Outcome,
+        read: impl FnOnce(Codec, &[u8]) -> Result<T, DecodeError>,
+    ) -> Result<T, CallError> {
+        match ended {
+            Outcome::Reply(reply) if reply.status == Status::Done as u16 => {
+                read(self.0.codec, &reply.body).map_err(|e| CallError::Failed {
+                    target: self.target(method),
+                    reason: Failure::Unreadable(e.0),
+                })
+            }
+            other => Err(self.error(method, other)),
+        }
+    }
+
+    #[cold]
+    fn error(&self, method: Which<'_>, ended: Outcome) -> CallError {
+        let target = self.target(method);
+        let idempotent = self.is_idempotent(method);
+        match ended {
+            Outcome::Reply(Reply { status, body }) => {
+                outcome(status, String::from_utf8_lossy(&body).into_owned(), target, idempotent)
+            }
+            Outcome::NotSent(reason) => CallError::NotSent { target, reason },
+            Outcome::Unknown(reason) => CallError::Unknown {
+                target,
+                reason,
+                idempotent,
+            },
+        }
+    }
+
+    /// True when the method is marked so.
+    pub fn is_idempotent(&self, method: Which<'_>) -> bool {
+        let Which::Number(number) = method else {
+            return false;
+        };
+        let methods = self.0.descriptor.as_ref().map(|d| d.methods.as_slice()).unwrap_or_default();
+        methods.get(usize::from(number)).is_some_and(|m| m.idempotent)
+    }
+
+    /// How error texts name a method of this object.
+    pub fn target(&self, method: Which<'_>) -> Target {
+        target(&self.0.label, self.0.descriptor.as_deref(), method)
+    }
+}
+
+/// A one-way call on its way.
+#[derive(Clone, Copy, Debug)]
+pub struct Posted(u64);
+
+/// A method, for texts.
+#[derive(Clone, Copy, Debug)]
+pub enum Which<'a> {
+    /// By its number.
+    Number(u16),
+    /// By its name.
+    Name(&'a str),
+}
+
+/// How error texts name a method of an object: `process of far:worker.1@host:4242`.
+pub fn target(label: &str, descriptor: Option<&Descriptor>, method: Which<'_>) -> Target {
+    let name = match method {
+        Which::Name(name) => name,
+        Which::Number(number) => {
+            let methods = descriptor.map(|d| d.methods.as_slice()).unwrap_or_default();
+            methods.get(usize::from(number)).map_or("a method", |m| &m.name)
+        }
+    };
+    format!("{name} of {label}").into()
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let mut state = self.link.0.state.lock();
+        match state.binds.get_mut(self.handle as usize) {
+            Some(slot @ BindSlot::Asked(_)) => *slot = BindSlot::Abandoned,
+            Some(_) => {
+                state.binds.remove(self.handle as usize);
+            }
+            None => return,
+        }
+        if state.closed.is_none() {
+            frame::put_unbind(state.out.frames(), self.handle);
+            self.link.0.ask_flush(state);
+        }
+    }
+}
+
+/// Calls without reconnecting or retrying, with a deadline of 10 s: for farcall's own use.
+impl Call for Bound {
+    fn call<A, T>(self, method: u16, arguments: A) -> impl Future<Output = Result<T, CallError>> + Send
+    where
+        A: Serialize + Send + Sync + 'static,
+        T: DeserializeOwned + Send + 'static,
+    {
+        let started = self.start(method, &arguments, DEADLINE);
+        async move {
+            let ended = match started {
+                Ok(pending) => pending.await,
+                Err(reason) => Outcome::NotSent(reason),
+            };
+            self.conclude(Which::Number(method), ended)
+        }
+    }
+
+    fn send<A>(self, method: u16, arguments: A) -> impl Future<Output = Result<(), CallError>> + Send
+    where
+        A: Serialize + Send + Sync + 'static,
+    {
+        let posted = self.post(method, &arguments, DEADLINE);
+        async move {
+            let written = match posted {
+                Ok(posted) => self.posted(posted).await,
+                Err(reason) => Err(reason),
+            };
+            written.map_err(|reason| CallError::NotSent {
+                target: self.target(Which::Number(method)),
+                reason,
+            })
+        }
+    }
+}
+
+/// Stores the peer's answer to a bind; gives who is to be woken, or what the peer did wrong.
+pub(super) fn settle(
+    binds: &mut slab::Slab<BindSlot>,
+    handle: u32,
+    answer: Result<(), WireRefusal<'_>>,
+) -> Result<Vec<Waker>, String> {
+    let key = handle as usize;
+    match binds.get_mut(key) {
+        Some(BindSlot::Abandoned) => {
+            binds.remove(key);
+            Ok(Vec::new())
+        }
+        Some(slot @ BindSlot::Asked(_)) => {
+            let new = match answer {
+                Ok(()) => BindSlot::Accepted,
+                Err((status, text)) => BindSlot::Refused(status, text.to_owned()),
+            };
+            match std::mem::replace(slot, new) {
+                BindSlot::Asked(wakers) => Ok(wakers),
+                _ => Ok(Vec::new()),
+            }
+        }
+        _ => Err(format!("the peer answered a bind of handle {handle}, which was never asked")),
+    }
+}
+
+/// A status of the wire and its text.
+pub(super) type WireRefusal<'a> = (u16, &'a str);

@@ -1,0 +1,374 @@
+//! The called side: finds the object and method of a call, starts it, and keeps track of what runs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::shared::{Running, RunningKind, Shared};
+use super::{Host, Hosted};
+use crate::descriptor::{Descriptor, did_you_mean};
+use crate::object::{Answer, Request, Selected, Started};
+use crate::wire::codec::Codec;
+use crate::wire::frame::{self, Bind, Bound, CallFrame, REPLY_HEADER_BYTES, flag};
+use crate::wire::status::{Refusal, Status};
+
+/// What the peer bound, by handle.
+pub(super) struct Callee {
+    shared: Arc<Shared>,
+    host: Option<Arc<dyn Host>>,
+    handles: Vec<Option<Handle>>,
+    /// Entries of all tables of `handles`.
+    table_entries: usize,
+}
+
+/// The most method entries that one peer can have kept for it, over all its bindings.
+const MAX_TABLE_ENTRIES: usize = 65_536;
+
+enum Handle {
+    Ready {
+        hosted: Arc<dyn Hosted>,
+        codec: Codec,
+        methods: Methods,
+    },
+    Refused(Refusal),
+}
+
+impl Handle {
+    fn table_entries(&self) -> usize {
+        match self {
+            Self::Ready {
+                methods: Methods::Table(table),
+                ..
+            } => table.len(),
+            _ => 0,
+        }
+    }
+}
+
+/// How the peer's method numbers lead to the object's.
+enum Methods {
+    /// They are the same.
+    Same,
+    /// By this table; a text says what is wrong with a method.
+    Table(Vec<Result<u16, String>>),
+}
+
+/// What the peer did that no peer may do; the connection ends with this text.
+pub(super) type Fault = String;
+
+impl Callee {
+    pub(super) fn new(shared: Arc<Shared>, host: Option<Arc<dyn Host>>) -> Self {
+        Self {
+            shared,
+            host,
+            handles: Vec::new(),
+            table_entries: 0,
+        }
+    }
+
+    pub(super) fn bind(&mut self, bind: &Bind<'_>, replies: &mut Vec<u8>) -> Result<(), Fault> {
+        let index = bind.handle as usize;
+        if index > self.handles.len() {
+            return Err(format!("bind of handle {index}: the next free one is {}", self.handles.len()));
+        }
+        if index >= self.shared.limits.max_bindings as usize {
+            return Err(format!("more than {} objects bound on one connection", self.shared.limits.max_bindings));
+        }
+        if index == self.handles.len() {
+            self.handles.push(None);
+        }
+        let Some(place) = self.handles.get_mut(index).filter(|place| place.is_none()) else {
+            return Err(format!("bind of handle {index}, which is bound already"));
+        };
+        let handle = match self.host.as_deref() {
+            None => Handle::Refused(Refusal::new(Status::UnknownObject, "this process hosts no objects")),
+            Some(host) => find(host, bind).unwrap_or_else(Handle::Refused),
+        };
+        self.table_entries += handle.table_entries();
+        if self.table_entries > MAX_TABLE_ENTRIES {
+            return Err(format!("bindings of more than {MAX_TABLE_ENTRIES} methods that differ from the object's"));
+        }
+        frame::put_bound(replies, &bound(bind.handle, &handle));
+        *place = Some(handle);
+        Ok(())
+    }
+
+    pub(super) fn unbind(&mut self, handle: u32) {
+        if let Some(handle) = self.handles.get_mut(handle as usize).and_then(Option::take) {
+            self.table_entries -= handle.table_entries();
+        }
+        while matches!(self.handles.last(), Some(None)) {
+            self.handles.pop();
+        }
+    }
+
+    /// Starts a call. What ends at once goes to `replies`.
+    pub(super) fn call(&mut self, call: &CallFrame<'_>, replies: &mut Vec<u8>, now: Instant) -> Result<(), Fault> {
+        let oneway = call.flags & flag::ONEWAY != 0;
+        if !oneway && self.shared.is_running(call.id) {
+            return Err(format!("call id {} is in flight already", call.id));
+        }
+        let before = replies.len();
+        let start = frame::begin_reply(replies, Status::Done as u16, call.id);
+        let started = match self.start(call, replies, now) {
+            Ok((started, deadline)) => self.follow(call.id, oneway, started, deadline),
+            Err(refusal) => Some(Err(refusal)),
+        };
+        match started {
+            Some(Ok(())) if !oneway => frame::end(replies, start),
+            Some(Err(refusal)) if !oneway => {
+                replies.truncate(before);
+                frame::put_refusal(replies, refusal.status as u16, call.id, &refusal.text);
+            }
+            Some(Err(refusal)) => {
+                replies.truncate(before);
+                tracing::warn!(peer = %self.shared.peer, "a one-way call was not run: {}", refusal.text);
+            }
+            _ => replies.truncate(before),
+        }
+        Ok(())
+    }
+
+    fn start(
+        &self,
+        call: &CallFrame<'_>,
+        replies: &mut Vec<u8>,
+        now: Instant,
+    ) -> Result<(Started, Instant), Refusal> {
+        if self.shared.leaving.load(Ordering::Relaxed) {
+            return Err(Refusal::new(Status::Draining, "the daemon is shutting down"));
+        }
+        let (hosted, codec, methods) = match self.handles.get(call.handle as usize) {
+            Some(Some(Handle::Ready { hosted, codec, methods })) => (hosted, *codec, methods),
+            Some(Some(Handle::Refused(refusal))) => return Err(refusal.clone()),
+            _ => {
+                let text = format!("handle {} is not bound", call.handle);
+                return Err(Refusal::new(Status::UnknownObject, text));
+            }
+        };
+        let object = hosted.object()?;
+        let method = select(object.descriptor(), methods, call)?;
+        if call.deadline_ms == 0 {
+            return Err(Refusal::new(Status::Expired, "its deadline was over when it arrived"));
+        }
+        let within = Duration::from_millis(call.deadline_ms.into()).min(self.shared.limits.max_deadline);
+        let deadline = now + within;
+        let request = Request {
+            method,
+            codec,
+            arguments: call.body,
+            deadline: deadline.into_std(),
+            trace: call.trace,
+            max_result_bytes: (self.shared.remote.max_message_bytes as usize).saturating_sub(REPLY_HEADER_BYTES),
+        };
+        Ok((object.start(request, replies), deadline))
+    }
+
+    /// Sees to what did not end at once; gives how the call ended if it did.
+    fn follow(&self, id: u32, oneway: bool, started: Started, deadline: Instant) -> Option<Result<(), Refusal>> {
+        let Some(host) = &self.host else {
+            return Some(Err(Refusal::new(Status::UnknownObject, "this process hosts no objects")));
+        };
+        match started {
+            Started::Done(end) => Some(end),
+            Started::Waits(future) => {
+                let stop = RunningKind::Waits(None);
+                let use_of_id = match self.shared.admit(id, oneway, stop) {
+                    Ok(use_of_id) => use_of_id,
+                    Err(refusal) => return Some(Err(refusal)),
+                };
+                let shared = Arc::clone(&self.shared);
+                let task = host.tasks().spawn(async move {
+                    let answer = match tokio::time::timeout_at(deadline, future).await {
+                        Ok(answer) => answer,
+                        Err(_) => Err(Refusal::new(Status::Cancelled, "its deadline is over")),
+                    };
+                    shared.finish(id, use_of_id, answer);
+                });
+                self.shared.stop_with(id, use_of_id, task.abort_handle());
+                None
+            }
+            Started::Computes(work) => {
+                let stopped = Arc::new(AtomicBool::new(false));
+                let stop = RunningKind::Computes(Arc::clone(&stopped));
+                let use_of_id = match self.shared.admit(id, oneway, stop) {
+                    Ok(use_of_id) => use_of_id,
+                    Err(refusal) => return Some(Err(refusal)),
+                };
+                let shared = Arc::clone(&self.shared);
+                let job = Box::new(move || {
+                    if stopped.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let answer = compute(work, deadline);
+                    shared.finish(id, use_of_id, answer);
+                });
+                let refusal = host.compute(job).err()?;
+                self.shared.forget(id, use_of_id);
+                Some(Err(refusal))
+            }
+        }
+    }
+}
+
+fn compute(work: Box<dyn FnOnce() -> Answer + Send>, deadline: Instant) -> Answer {
+    if Instant::now() >= deadline {
+        return Err(Refusal::new(Status::Expired, "its deadline was over before a thread was free"));
+    }
+    work()
+}
+
+fn find(host: &dyn Host, bind: &Bind<'_>) -> Result<Handle, Refusal> {
+    let Some(codec) = Codec::from_number(bind.codec) else {
+        let text = format!("codec {} is unknown to this version", bind.codec);
+        return Err(Refusal::new(Status::BadArguments, text));
+    };
+    let hosted = host.object(bind.object, bind.incarnation)?;
+    let methods = match_methods(hosted.object()?.descriptor(), bind);
+    Ok(Handle::Ready {
+        hosted,
+        codec,
+        methods,
+    })
+}
+
+/// Finds each of the caller's methods by name and signature: numbers never decide what is called.
+fn match_methods(descriptor: &Descriptor, bind: &Bind<'_>) -> Methods {
+    let same = |(i, (name, signature)): (usize, &(&str, u64))| {
+        descriptor
+            .methods
+            .get(i)
+            .is_some_and(|m| m.name == *name && m.signature == *signature)
+    };
+    if !bind.methods.is_empty() && bind.methods.iter().enumerate().all(same) {
+        return Methods::Same;
+    }
+    let table = bind.methods.iter().map(|(name, signature)| {
+        let Some((number, method)) = descriptor.method(name) else {
+            return Err(unknown_method(descriptor, name));
+        };
+        if method.signature != *signature {
+            return Err(format!("method '{name}' has another signature here: {method}"));
+        }
+        Ok(number)
+    });
+    Methods::Table(table.collect())
+}
+
+fn unknown_method(descriptor: &Descriptor, name: &str) -> String {
+    let similar = descriptor.similar(name);
+    format!("{} has no method '{name}'{}", descriptor.service, did_you_mean(&similar))
+}
+
+fn bound(handle: u32, bound: &Handle) -> Bound<'_> {
+    let (status, text, missing) = match bound {
+        Handle::Refused(refusal) => (refusal.status as u16, refusal.text.as_str(), Vec::new()),
+        Handle::Ready { methods, .. } => (0, "", missing(methods)),
+    };
+    Bound {
+        handle,
+        status,
+        text,
+        missing,
+    }
+}
+
+fn missing(methods: &Methods) -> Vec<(u16, &str)> {
+    let Methods::Table(table) = methods else {
+        return Vec::new();
+    };
+    let numbered = (0..).zip(table);
+    numbered.filter_map(|(i, m)| m.as_ref().err().map(|text| (i, text.as_str()))).collect()
+}
+
+#[inline]
+fn select<'a>(descriptor: &Descriptor, methods: &Methods, call: &CallFrame<'a>) -> Result<Selected<'a>, Refusal> {
+    if let Some(name) = call.name {
+        return match descriptor.method(name) {
+            Some((number, _)) => Ok(Selected::Number(number)),
+            None if descriptor.open => Ok(Selected::Name(name)),
+            None => Err(Refusal::new(Status::UnknownMethod, unknown_method(descriptor, name))),
+        };
+    }
+    match methods {
+        Methods::Same if usize::from(call.method) < descriptor.methods.len() => Ok(Selected::Number(call.method)),
+        Methods::Same => Err(no_number(call.method)),
+        Methods::Table(table) => match table.get(usize::from(call.method)) {
+            Some(Ok(number)) => Ok(Selected::Number(*number)),
+            Some(Err(text)) => Err(Refusal::new(Status::UnknownMethod, text.clone())),
+            None => Err(no_number(call.method)),
+        },
+    }
+}
+
+fn no_number(method: u16) -> Refusal {
+    Refusal::new(Status::UnknownMethod, format!("method number {method} was not bound"))
+}
+
+impl Shared {
+    /// True while the peer's call `id` runs.
+    fn is_running(&self, id: u32) -> bool {
+        self.running.load(Ordering::Relaxed) > 0 && self.state.lock().running.contains_key(&id)
+    }
+
+    /// Notes a call that goes on after its start; one-way calls have no id and are only counted.
+    fn admit(&self, id: u32, oneway: bool, kind: RunningKind) -> Result<u64, Refusal> {
+        let most = self.limits.max_calls_in_flight as usize;
+        if self.running.load(Ordering::Relaxed) >= most {
+            let text = format!("{most} calls of this connection are running already");
+            return Err(Refusal::new(Status::Overloaded, text));
+        }
+        self.running.fetch_add(1, Ordering::Relaxed);
+        if oneway {
+            return Ok(0);
+        }
+        let mut state = self.state.lock();
+        state.started += 1;
+        let use_of_id = state.started;
+        state.running.insert(id, Running { use_of_id, kind });
+        Ok(use_of_id)
+    }
+
+    fn stop_with(&self, id: u32, use_of_id: u64, task: tokio::task::AbortHandle) {
+        let mut state = self.state.lock();
+        if let Some(running) = state.running.get_mut(&id)
+            && running.use_of_id == use_of_id
+        {
+            running.kind = RunningKind::Waits(Some(task));
+        }
+    }
+
+    fn forget(&self, id: u32, use_of_id: u64) {
+        self.running.fetch_sub(1, Ordering::Relaxed);
+        if use_of_id > 0 {
+            self.state.lock().running.remove(&id);
+        }
+    }
+
+    fn finish(&self, id: u32, use_of_id: u64, answer: Answer) {
+        if use_of_id > 0 {
+            self.answer(id, use_of_id, answer);
+            return;
+        }
+        self.running.fetch_sub(1, Ordering::Relaxed);
+        self.driver.wake();
+        if let Err(refusal) = answer {
+            tracing::warn!(peer = %self.peer, "a one-way call failed: {}", refusal.text);
+        }
+    }
+
+    /// Gives up the peer's call `id` and acknowledges that.
+    pub(super) fn cancel(&self, id: u32) {
+        let mut state = self.state.lock();
+        // A call that is not running was answered already: its reply is the acknowledgement.
+        let Some(running) = state.running.remove(&id) else {
+            return;
+        };
+        self.running.fetch_sub(1, Ordering::Relaxed);
+        frame::put_refusal(state.out.frames(), Status::Cancelled as u16, id, "cancelled");
+        self.ask_flush(state);
+        running.stop();
+    }
+}

@@ -1,0 +1,227 @@
+//! What a link's handles, its driver and its running calls share.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use futures_util::task::AtomicWaker;
+use parking_lot::{Mutex, MutexGuard};
+use slab::Slab;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use super::Limits;
+use super::bound::BindSlot;
+use super::caller::Slot;
+use super::out::{Flush, Out};
+use crate::net::{Peer, Writing};
+use crate::object::Answer;
+use crate::wire::frame;
+use crate::wire::status::{Refusal, Status};
+
+/// What the peer said in its hello.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Remote {
+    pub(super) incarnation: u64,
+    pub(super) max_message_bytes: u32,
+    pub(super) max_calls_in_flight: u32,
+}
+
+pub(super) struct Shared {
+    pub(super) socket: Writing,
+    pub(super) peer: Peer,
+    pub(super) remote: Remote,
+    pub(super) limits: Limits,
+    pub(super) state: Mutex<State>,
+    /// Wakes the driver.
+    pub(super) driver: AtomicWaker,
+    /// Told when the connection is over.
+    pub(super) over: Notify,
+    /// Told when a call ended while somebody waited for room.
+    pub(super) room: Notify,
+    /// No further calls are taken from the peer.
+    pub(super) leaving: AtomicBool,
+    /// How many calls of the peer are running.
+    pub(super) running: AtomicUsize,
+    /// Unsent bytes when the driver last looked.
+    pub(super) unsent: AtomicUsize,
+}
+
+pub(super) struct State {
+    pub(super) out: Out,
+    /// Calls made by this side, by id.
+    pub(super) calls: Slab<Slot>,
+    /// How many of `calls` are still awaited by their caller.
+    pub(super) awaited: usize,
+    /// How many of `calls` were given up and not yet acknowledged.
+    pub(super) orphans: usize,
+    /// How many callers wait for room.
+    pub(super) crowd: usize,
+    /// No later than the earliest deadline among `calls`.
+    pub(super) earliest: Option<Instant>,
+    /// Objects bound by this side, by handle.
+    pub(super) binds: Slab<BindSlot>,
+    /// Calls of the peer that are running, by id.
+    pub(super) running: HashMap<u32, Running>,
+    /// Counts running calls, to tell an id's uses apart.
+    pub(super) started: u64,
+    /// Why the peer takes no more calls.
+    pub(super) peer_leaves: Option<Arc<str>>,
+    /// Why the connection is over.
+    pub(super) closed: Option<Arc<str>>,
+}
+
+/// A call of the peer that did not end at once.
+pub(super) struct Running {
+    pub(super) use_of_id: u64,
+    pub(super) kind: RunningKind,
+}
+
+pub(super) enum RunningKind {
+    /// A task that waits; not yet known between insertion and spawn.
+    Waits(Option<AbortHandle>),
+    /// A job in the compute pool, told not to begin, or not to answer.
+    Computes(Arc<AtomicBool>),
+}
+
+impl Running {
+    pub(super) fn stop(self) {
+        match self.kind {
+            RunningKind::Waits(Some(task)) => task.abort(),
+            RunningKind::Waits(None) => {}
+            RunningKind::Computes(stopped) => stopped.store(true, Ordering::Relaxed),
+        }
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").field("peer", &self.peer).finish_non_exhaustive()
+    }
+}
+
+impl State {
+    /// Why no new call can be made.
+    pub(super) fn refuses_calls(&self) -> Option<Arc<str>> {
+        self.closed.clone().or_else(|| self.peer_leaves.clone())
+    }
+}
+
+impl Shared {
+    pub(super) fn new(socket: Writing, peer: Peer, remote: Remote, limits: Limits) -> Self {
+        Self {
+            socket,
+            peer,
+            remote,
+            limits,
+            state: Mutex::new(State {
+                out: Out::new(),
+                calls: Slab::new(),
+                awaited: 0,
+                orphans: 0,
+                crowd: 0,
+                earliest: None,
+                binds: Slab::new(),
+                running: HashMap::new(),
+                started: 0,
+                peer_leaves: None,
+                closed: None,
+            }),
+            driver: AtomicWaker::new(),
+            over: Notify::new(),
+            room: Notify::new(),
+            leaving: AtomicBool::new(false),
+            running: AtomicUsize::new(0),
+            unsent: AtomicUsize::new(0),
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        let state = self.state.lock();
+        state.closed.is_none() && state.peer_leaves.is_none()
+    }
+
+    /// Has the driver write what was appended, with whatever else comes until it runs.
+    #[inline]
+    pub(super) fn ask_flush(&self, mut state: MutexGuard<'_, State>) {
+        if state.out.flush != Flush::Idle {
+            return;
+        }
+        state.out.flush = Flush::Asked;
+        drop(state);
+        self.driver.wake();
+    }
+
+    /// Sends the answer of a call that ran; nothing if it was cancelled meanwhile.
+    pub(super) fn answer(&self, id: u32, use_of_id: u64, answer: Answer) {
+        let mut state = self.state.lock();
+        match state.running.get(&id) {
+            Some(running) if running.use_of_id == use_of_id => {}
+            _ => return,
+        }
+        state.running.remove(&id);
+        self.running.fetch_sub(1, Ordering::Relaxed);
+        if state.closed.is_some() {
+            return;
+        }
+        put_answer(state.out.frames(), id, answer);
+        self.ask_flush(state);
+    }
+
+    pub(super) fn go_away(&self, why: &str) {
+        self.leaving.store(true, Ordering::Relaxed);
+        let mut state = self.state.lock();
+        frame::put_go_away(state.out.frames(), why);
+        // The driver also has to see whether anything is in flight at all.
+        self.ask_flush(state);
+    }
+
+    pub(super) fn close_by_us(&self, why: &str) {
+        self.go_away(why);
+        let mut state = self.state.lock();
+        if state.peer_leaves.is_none() {
+            state.peer_leaves = Some(why.into());
+        }
+        drop(state);
+        self.driver.wake();
+    }
+
+    /// Ends everything: callers learn their outcome, running calls are stopped.
+    pub(super) fn close(&self, why: &str) {
+        let why: Arc<str> = why.into();
+        let mut state = self.state.lock();
+        if state.closed.is_some() {
+            return;
+        }
+        state.closed = Some(Arc::clone(&why));
+        let written = state.out.written();
+        let mut wakers = Vec::new();
+        for (_, slot) in &mut state.calls {
+            wakers.extend(slot.disconnect(written, &why));
+        }
+        for (_, bind) in &mut state.binds {
+            wakers.append(&mut bind.disconnect(&why));
+        }
+        let running = std::mem::take(&mut state.running);
+        state.out.discard();
+        drop(state);
+        running.into_values().for_each(Running::stop);
+        wakers.into_iter().for_each(std::task::Waker::wake);
+        self.room.notify_waiters();
+        self.over.notify_waiters();
+    }
+}
+
+/// Appends the reply that an answer makes.
+pub(super) fn put_answer(out: &mut Vec<u8>, id: u32, answer: Answer) {
+    match answer {
+        Ok(result) => {
+            let start = frame::begin_reply(out, Status::Done as u16, id);
+            out.extend_from_slice(&result);
+            frame::end(out, start);
+        }
+        Err(Refusal { status, text }) => frame::put_refusal(out, status as u16, id, &text),
+    }
+}

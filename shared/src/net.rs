@@ -1,0 +1,9 @@
+//! Dial and listen: the only room that names a socket.
+
+mod dial;
+mod listen;
+mod socket;
+
+pub use dial::{DialError, dial};
+pub use listen::{ListenError, Listener};
+pub use socket::{Peer, Reading, Socket, Writing};

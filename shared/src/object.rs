@@ -1,0 +1,74 @@
+//! `Object`: what a daemon hosts, and the two ways to be one: a service (`Servant`) or a dynamic object.
+
+mod dynamic;
+mod servant;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Instant;
+
+pub use dynamic::{Arguments, DynamicObject};
+pub use servant::{Servant, Service};
+
+use crate::descriptor::Descriptor;
+use crate::wire::codec::Codec;
+use crate::wire::frame::Trace;
+use crate::wire::status::Refusal;
+
+/// Something that answers calls, whatever its type.
+pub trait Object: Send + Sync + 'static {
+    /// What it says about itself.
+    fn descriptor(&self) -> &Descriptor;
+
+    /// Starts a call. A result that is there at once is appended to `reply`.
+    fn start(&self, request: Request<'_>, reply: &mut Vec<u8>) -> Started;
+}
+
+/// A call as it reaches its object.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// Which method.
+    pub method: Selected<'a>,
+    /// How arguments and result are written.
+    pub codec: Codec,
+    /// The arguments.
+    pub arguments: &'a [u8],
+    /// When the caller stops waiting.
+    pub deadline: Instant,
+    /// The caller's trace, if it has one.
+    pub trace: Option<Trace>,
+    /// The longest result that the caller takes, in bytes.
+    pub max_result_bytes: usize,
+}
+
+/// A method, by its number in the object's descriptor, or by a name that is not in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Selected<'a> {
+    /// A described method.
+    Number(u16),
+    /// Any other, of an open object.
+    Name(&'a str),
+}
+
+/// A result, encoded, or why there is none.
+pub type Answer = Result<Vec<u8>, Refusal>;
+
+/// How a call began.
+pub enum Started {
+    /// It is over already; on `Ok` the result was appended to the reply.
+    Done(Result<(), Refusal>),
+    /// It waits for something; dropping the future ends it.
+    Waits(Pin<Box<dyn Future<Output = Answer> + Send>>),
+    /// It wants to compute where no I/O is held up.
+    Computes(Box<dyn FnOnce() -> Answer + Send>),
+}
+
+impl std::fmt::Debug for Started {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Done(end) => f.debug_tuple("Done").field(end).finish(),
+            Self::Waits(_) => f.write_str("Waits"),
+            Self::Computes(_) => f.write_str("Computes"),
+        }
+    }
+}

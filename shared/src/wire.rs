@@ -1,0 +1,13 @@
+//! The native wire, pure: frames, handshake and codecs, without sockets, clocks or tasks.
+//!
+//! `docs/PROTOCOL.md` is the specification; the golden bytes in these rooms hold it in place.
+
+pub mod codec;
+pub mod depth;
+pub mod frame;
+pub mod handshake;
+mod read;
+pub mod status;
+mod variant;
+
+pub use variant::{VariantContent, variant_index};

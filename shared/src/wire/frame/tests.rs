@@ -1,0 +1,164 @@
+//! Golden bytes and hostile bytes.
+
+use super::*;
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn read_back(bytes: &[u8]) -> Frame<'_> {
+    let total = frame_bytes(bytes, 1 << 20).unwrap().unwrap();
+    assert_eq!(total, bytes.len());
+    Frame::parse(&bytes[LENGTH_BYTES..]).unwrap()
+}
+
+#[test]
+fn an_ordinary_call_has_these_bytes() {
+    let call = CallFrame {
+        flags: 0,
+        method: 2,
+        id: 7,
+        handle: 1,
+        deadline_ms: 30_000,
+        trace: None,
+        name: None,
+        body: b"\x14",
+    };
+    let mut out = Vec::new();
+    let start = begin_call(&mut out, &call);
+    out.extend_from_slice(call.body);
+    end(&mut out, start);
+    assert_eq!(hex(&out), "11000000050002000700000001000000307500001" .to_owned() + "4");
+    assert_eq!(read_back(&out), Frame::Call(call));
+}
+
+#[test]
+fn a_call_by_name_with_a_trace_has_these_bytes() {
+    let call = CallFrame {
+        flags: flag::NAMED | flag::TRACE | flag::ONEWAY,
+        method: 0,
+        id: 0,
+        handle: 0,
+        deadline_ms: 1,
+        trace: Some(Trace {
+            trace_id: [0xab; 16],
+            span_id: 5,
+            flags: 1,
+        }),
+        name: Some("process"),
+        body: b"",
+    };
+    let mut out = Vec::new();
+    let start = begin_call(&mut out, &call);
+    end(&mut out, start);
+    let expected = "32000000".to_owned()
+        + "0507000000000000000000"
+        + "0001000000"
+        + &"ab".repeat(16)
+        + "050000000000000001"
+        + "070070726f63657373";
+    assert_eq!(hex(&out), expected);
+    assert_eq!(read_back(&out), Frame::Call(call));
+}
+
+#[test]
+fn the_other_frames_have_these_bytes() {
+    let mut out = Vec::new();
+    let start = begin_reply(&mut out, 0, 7);
+    out.push(0xc8);
+    end(&mut out, start);
+    assert_eq!(hex(&out), "09000000060000000700000" .to_owned() + "0c8");
+
+    out.clear();
+    put_refusal(&mut out, 17, 7, "no");
+    assert_eq!(hex(&out), "0a0000000600110007000000".to_owned() + "6e6f");
+
+    out.clear();
+    let bind = Bind {
+        handle: 1,
+        codec: 1,
+        incarnation: 0xa1,
+        object: "w",
+        methods: vec![("m", 9)],
+    };
+    put_bind(&mut out, &bind);
+    assert_eq!(
+        hex(&out),
+        "1e000000".to_owned() + "03" + "01000000" + "01" + "a100000000000000" + "010077" + "0100" + "01006d" + "0900000000000000"
+    );
+    assert_eq!(read_back(&out), Frame::Bind(bind));
+
+    out.clear();
+    let bound = Bound {
+        handle: 1,
+        status: 0,
+        text: "",
+        missing: vec![(3, "gone")],
+    };
+    put_bound(&mut out, &bound);
+    assert_eq!(hex(&out), "13000000".to_owned() + "04" + "01000000" + "0000" + "0000" + "0100" + "0300" + "0400676f6e65");
+    assert_eq!(read_back(&out), Frame::Bound(bound));
+
+    for (put, expected) in [
+        (put_cancel as fn(&mut Vec<u8>, u32), "050000000709000000"),
+        (put_unbind, "050000000c09000000"),
+    ] {
+        out.clear();
+        put(&mut out, 9);
+        assert_eq!(hex(&out), expected);
+    }
+    out.clear();
+    put_ping(&mut out, 1);
+    put_pong(&mut out, 1);
+    put_go_away(&mut out, "a");
+    put_fault(&mut out, "b");
+    assert_eq!(
+        hex(&out),
+        "09000000080100000000000000".to_owned() + "09000000090100000000000000" + "040000000a010061" + "040000000b010062"
+    );
+}
+
+#[test]
+fn unknown_kinds_are_skipped_or_refused_by_name() {
+    assert_eq!(Frame::parse(&[200, 1, 2]), Ok(Frame::Skipped(200)));
+    assert_eq!(Frame::parse(&[60]), Err(FrameError::UnknownKind { kind: 60 }));
+    let call = [5, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    assert_eq!(Frame::parse(&call), Err(FrameError::UnknownFlags { flags: 8 }));
+}
+
+#[test]
+fn a_declared_length_over_the_limit_is_refused_from_its_four_bytes() {
+    assert_eq!(
+        frame_bytes(&[0xff; 4], 1000),
+        Err(FrameError::TooLong {
+            bytes: u32::MAX,
+            limit: 1000
+        })
+    );
+    assert_eq!(frame_bytes(&[1, 0, 0], 1000), Ok(None));
+}
+
+#[test]
+fn no_bytes_whatever_make_the_reader_panic() {
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    for _ in 0..200_000 {
+        let mut bytes: Vec<u8> = (0..random.usize(0..64)).map(|_| random.u8(..)).collect();
+        if let Some(kind) = bytes.first_mut() {
+            *kind %= 16;
+        }
+        let _ = Frame::parse(&bytes);
+        let _ = frame_bytes(&bytes, 1000);
+    }
+}
+
+#[test]
+fn long_texts_are_cut_between_characters() {
+    let mut out = Vec::new();
+    put_go_away(&mut out, &"é".repeat(5000));
+    let Frame::GoAway(text) = read_back(&out) else {
+        panic!("not a go-away");
+    };
+    assert_eq!(text.len(), MAX_TEXT_BYTES);
+}

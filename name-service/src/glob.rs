@@ -1,4 +1,4 @@
-//! Globs over names: `*` any run, `?` any one character, `[a-z]` a class, `[!a-z]` all but a class, `\` the next character itself.
+//! Globs over names: `*` any run, `?` any one, `[a-z]` a class, `[!a-z]` all but one, `\` quotes what follows.
 
 use std::str::Chars;
 

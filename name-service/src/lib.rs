@@ -2,6 +2,7 @@
 
 pub mod glob;
 pub mod ns;
+pub mod nsc;
 pub mod registry;
 mod server;
 mod service;

@@ -7,12 +7,14 @@ use farcall_server::{Daemon, DaemonError, PublishError};
 use farcall_shared::names::{NAME_SERVER, NameServer};
 use farcall_shared::uri::{Address, ObjectUri};
 
+use tokio_util::sync::CancellationToken;
+
 use crate::registry::Limits;
 use crate::service::Service;
 use crate::store::{OpenError, Place, Store, UnknownPlace};
 use crate::writer::Writer;
 
-/// How long watches that wait may hold up the end.
+/// How long calls in flight may take at the end.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// A running name service. It serves from the moment it is bound.
@@ -20,6 +22,7 @@ const GRACE: Duration = Duration::from_secs(2);
 pub struct Server {
     daemon: Daemon,
     uri: ObjectUri,
+    ending: CancellationToken,
 }
 
 /// Why a name service could not start.
@@ -55,8 +58,10 @@ impl Server {
         let start = Instant::now();
         let (store, registry) = Store::open(&place, Limits::default(), seed(), start.elapsed())?;
         let writer = Writer::start(store, registry, start).map_err(ServerError::Thread)?;
-        let uri = daemon.register(NAME_SERVER, Service::new(writer).serve())?;
-        Ok(Self { daemon, uri })
+        let ending = CancellationToken::new();
+        let service = Service::new(writer, ending.clone());
+        let uri = daemon.register(NAME_SERVER, service.serve())?;
+        Ok(Self { daemon, uri, ending })
     }
 
     /// Where it listens, with the port it got.
@@ -71,7 +76,13 @@ impl Server {
 
     /// Serves until `end` ends, then ends in good order.
     pub async fn run_until(self, end: impl Future<Output = ()>) {
-        self.daemon.run_until(end).await;
+        let ending = self.ending;
+        self.daemon
+            .run_until(async {
+                end.await;
+                ending.cancel();
+            })
+            .await;
     }
 
     /// Serves until ctrl-c or SIGTERM, then ends in good order.
@@ -79,7 +90,9 @@ impl Server {
     /// # Errors
     /// When the signals cannot be watched.
     pub async fn run_until_ctrl_c(self) -> Result<(), DaemonError> {
-        self.daemon.run_until_ctrl_c().await
+        let signal = Daemon::ctrl_c()?;
+        self.run_until(signal).await;
+        Ok(())
     }
 }
 

@@ -60,9 +60,9 @@ pub struct OpenError {
 
 /// The store could not keep a batch of changes; it holds what it held before.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("store '{}': {why}", .path.display())]
+#[error("store {place}: {why}")]
 pub struct CommitError {
-    path: PathBuf,
+    place: String,
     why: String,
 }
 
@@ -70,7 +70,7 @@ impl CommitError {
     /// What was kept could not be shown: a bug, told rather than hidden.
     pub(crate) fn inconsistent(why: &Inconsistent) -> Self {
         Self {
-            path: PathBuf::new(),
+            place: "of the registry".into(),
             why: why.to_string(),
         }
     }

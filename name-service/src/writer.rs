@@ -22,6 +22,9 @@ const MAX_BATCH: usize = 1_024;
 /// The longest sleep of a writer that has nothing to do.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 
+/// How long leases that are over wait for a store that failed.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
 /// A change on its way: makes it, then answers once it is known whether the store kept it.
 type Change = Box<dyn FnOnce(&mut Registry, Duration) -> Answer + Send>;
 type Answer = Box<dyn FnOnce(Result<(), &CommitError>) + Send>;
@@ -117,15 +120,18 @@ impl Drop for Writer {
 
 impl Shared {
     fn run(&self, mut store: Store, changes: &Receiver<Change>, tell: &watch::Sender<Revision>) {
+        let mut failed = false;
         loop {
-            let first = match changes.recv_timeout(self.until_next_expiry()) {
+            // A store that failed is tried again for the next caller, but not at once for a lease that is over.
+            let sleep = if failed { AFTER_FAILURE } else { self.until_next_expiry() };
+            let first = match changes.recv_timeout(sleep) {
                 Ok(change) => Some(change),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             // Those that came while the last batch was written share the next fsync.
             let batch: Vec<Change> = first.into_iter().chain(changes.try_iter().take(MAX_BATCH - 1)).collect();
-            self.write(&mut store, batch, tell);
+            failed = self.write(&mut store, batch, tell).is_err();
         }
     }
 
@@ -135,7 +141,12 @@ impl Shared {
         left.map_or(LONGEST_SLEEP, |left| left.min(LONGEST_SLEEP))
     }
 
-    fn write(&self, store: &mut Store, batch: Vec<Change>, tell: &watch::Sender<Revision>) {
+    fn write(
+        &self,
+        store: &mut Store,
+        batch: Vec<Change>,
+        tell: &watch::Sender<Revision>,
+    ) -> Result<(), CommitError> {
         let now = self.start.elapsed();
         let mut registry = self.registry.lock();
         registry.expire(now);
@@ -145,7 +156,7 @@ impl Shared {
             registry.confirm();
             drop(registry);
             answers.into_iter().for_each(|answer| answer(Ok(())));
-            return;
+            return Ok(());
         }
         // Readers see none of it before it is kept.
         registry.undo();
@@ -163,5 +174,6 @@ impl Shared {
             tracing::error!("{e}");
         }
         answers.into_iter().for_each(|answer| answer(kept.as_ref().map(|()| ())));
+        kept
     }
 }

@@ -63,7 +63,7 @@ pub enum FleetError {
         last: Option<String>,
     },
     /// An item's call ended without a value, and may not or need not be sent elsewhere.
-    #[error("item {index}: {error}")]
+    #[error("item {index} has no result")]
     Item {
         /// The item, counted from 0.
         index: usize,
@@ -72,7 +72,7 @@ pub enum FleetError {
         error: CallError,
     },
     /// An item could not be finished by anybody.
-    #[error("item {index} was given up after {attempts} attempts: {error}")]
+    #[error("item {index} was given up after {attempts} attempts")]
     GivenUp {
         /// The item, counted from 0.
         index: usize,

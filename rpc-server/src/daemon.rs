@@ -115,7 +115,7 @@ pub enum PublishError {
     #[error("the daemon listens at {0}, which is no address to call: say which one callers use with `advertise`")]
     Unspecified(Address),
     /// The name service refused or is away.
-    #[error("cannot publish '{name}': {why}")]
+    #[error("cannot publish '{name}'")]
     Names {
         /// The name.
         name: String,
@@ -212,7 +212,7 @@ impl Builder {
             address: listener.address().clone(),
             advertised: self.advertised,
             me,
-            names: Names::new(names, me, self.limits.clone(), tasks.clone(), stop.clone()),
+            names: Names::new(names, me, self.limits.clone(), tasks.clone(), stop.child_token()),
             limits: self.limits,
             max_connections: self.max_connections,
             grace: self.grace,
@@ -337,17 +337,25 @@ impl Daemon {
     /// # Errors
     /// Signals, when they cannot be watched.
     pub async fn run_until_ctrl_c(self) -> Result<(), DaemonError> {
+        let signal = Self::ctrl_c()?;
+        self.run_until(signal).await;
+        Ok(())
+    }
+
+    /// Waits for ctrl-c or SIGTERM; both are watched from this call on.
+    ///
+    /// # Errors
+    /// Signals, when they cannot be watched.
+    pub fn ctrl_c() -> Result<impl Future<Output = ()> + Send + use<>, DaemonError> {
         use tokio::signal::unix::{SignalKind, signal};
         let mut terminate = signal(SignalKind::terminate()).map_err(DaemonError::Signals)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(DaemonError::Signals)?;
-        self.run_until(async {
+        Ok(async move {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
         })
-        .await;
-        Ok(())
     }
 
     /// Serves until `end` ends, then ends in good order; see [`shutdown`](Self::shutdown).

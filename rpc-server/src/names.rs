@@ -98,6 +98,7 @@ struct Inner {
     me: Identity,
     limits: Limits,
     tasks: TaskTracker,
+    /// No further renewals.
     stop: CancellationToken,
     state: Mutex<State>,
     /// One at a time talks to the name service.
@@ -189,6 +190,7 @@ impl Names {
 
     /// Takes all names back, as far as the name service can be reached.
     pub(crate) async fn withdraw_all(&self) {
+        self.0.stop.cancel();
         let had_names = !std::mem::take(&mut self.0.state.lock().published).is_empty();
         let session = self.0.session.lock().await.take();
         if let Some(session) = session {

@@ -10,10 +10,10 @@ use anyhow::bail;
 use super::{Chunk, Skipped, Stamp};
 
 /// How much of a large file makes one job, and how much small files together: about this many bytes.
-pub const RANGE_BYTES: u64 = 1 << 20;
+pub const RANGE_BYTES: u64 = 128 << 10;
 
 /// The most small files in one job.
-pub const JOB_FILES: usize = 200;
+pub const JOB_FILES: usize = 20;
 
 /// The most ranges of one file; past a TiB the ranges grow, so that a plan fits in memory.
 const MAX_RANGES: u64 = 1 << 20;

@@ -59,8 +59,8 @@ impl FileStore {
         if records.is_empty() {
             return Ok(());
         }
-        let path = self.path.clone();
-        let failed = |why: String| CommitError { path, why };
+        let place = format!("'{}'", self.path.display());
+        let failed = |why: String| CommitError { place, why };
         let database = match self.database.take() {
             Some(database) => Ok(database),
             None => self.reopen().map_err(|refusal| refusal.to_string()),

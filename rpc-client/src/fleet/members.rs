@@ -133,6 +133,7 @@ impl<P: Proxy> Members<P> {
                     // Metadata may have changed; the connection of who was there already stays.
                     let known = before.get(&entry.epoch).or_else(|| now.members.get(&entry.epoch)).cloned();
                     if let Some(member) = known.or_else(|| member(&entry)) {
+                        now.shares.entry(Arc::clone(&member.name)).or_default();
                         now.members.insert(entry.epoch, member);
                     }
                 }

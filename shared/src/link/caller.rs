@@ -111,7 +111,7 @@ impl Shared {
         }
         let alone = was_empty && state.awaited == 1 && state.out.flush == Flush::Idle;
         // Alone, nobody adds to the batch: writing here saves a switch to the driver. An error is the driver's to find.
-        let written = alone && state.out.write(&self.socket).unwrap_or(false);
+        let written = alone && state.out.write().unwrap_or(false);
         if !written {
             self.ask_flush(state);
         } else if is_earliest {
@@ -134,7 +134,7 @@ impl Shared {
         self.put_call(&mut state, call, 0, flag::ONEWAY, arguments)?;
         let end = state.out.end();
         let alone = was_empty && state.out.flush == Flush::Idle;
-        let written = alone && state.out.write(&self.socket).unwrap_or(false);
+        let written = alone && state.out.write().unwrap_or(false);
         if !written {
             self.ask_flush(state);
         }

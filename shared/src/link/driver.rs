@@ -51,7 +51,12 @@ pub struct Driver {
     clock: Clock,
     /// True when this turn only lets other tasks add to the batch.
     yielded: bool,
+    /// How many bytes of a peer that broke the protocol are still read away, so that it gets to know why.
+    discards: Option<usize>,
 }
+
+/// The most bytes read away behind a fault.
+const MOST_DISCARDED: usize = 1 << 20;
 
 /// What the driver waits for in time.
 struct Clock {
@@ -112,6 +117,7 @@ impl Driver {
                 drained: None,
             },
             yielded: false,
+            discards: None,
             shared,
         }
     }
@@ -293,12 +299,12 @@ impl Driver {
         let lost = |e: io::Error| End::Lost(e.to_string());
         loop {
             if state.out.flush == Flush::Blocked {
-                match self.shared.socket.poll_writable(cx) {
+                match state.out.poll_writable(cx) {
                     Poll::Pending => return Ok(()),
                     Poll::Ready(ready) => ready.map_err(lost)?,
                 }
             }
-            if state.out.write(&self.shared.socket).map_err(lost)? {
+            if state.out.write().map_err(lost)? {
                 self.clock.blocked = None;
                 return Ok(());
             }
@@ -396,11 +402,37 @@ impl Driver {
         Ok(())
     }
 
+    /// Reads and forgets until the peer closes, for a while.
+    fn discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.clock.timer.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        let mut bytes = SPARE.take().unwrap_or_default();
+        let end = loop {
+            bytes.clear();
+            bytes.reserve(READ_BYTES);
+            match self.reading.poll_read(cx, &mut bytes) {
+                Poll::Pending => break Poll::Pending,
+                Poll::Ready(Ok(0) | Err(_)) => break Poll::Ready(()),
+                Poll::Ready(Ok(count)) => {
+                    let left = self.discards.unwrap_or(0).saturating_sub(count);
+                    self.discards = Some(left);
+                    if left == 0 {
+                        break Poll::Ready(());
+                    }
+                }
+            }
+        };
+        bytes.clear();
+        SPARE.set(Some(bytes));
+        end
+    }
+
     /// Tells the peer why the connection ends, as far as the socket takes it.
     fn say(&mut self, fault: &str) {
         let mut state = self.shared.state.lock();
         frame::put_fault(state.out.frames(), fault);
-        let _ = state.out.write(&self.shared.socket);
+        let _ = state.out.write();
     }
 }
 
@@ -410,6 +442,9 @@ impl Future for Driver {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
         this.shared.driver.register(cx.waker());
+        if this.discards.is_some() {
+            return this.discard(cx);
+        }
         let end = match this.turn(cx) {
             Ok(()) => return Poll::Pending,
             Err(end) => end,
@@ -421,6 +456,10 @@ impl Future for Driver {
                 tracing::warn!(peer = %this.shared.peer, "ending the connection: {why}");
                 this.say(&why);
                 this.shared.close(&why);
+                // Closing with unread bytes would reset the connection and take the fault with it.
+                this.discards = Some(MOST_DISCARDED);
+                this.arm(Instant::now() + LINGER);
+                return this.discard(cx);
             }
         }
         Poll::Ready(())

@@ -1,6 +1,7 @@
 //! The bytes on their way out of a connection, shared by all who write.
 
 use std::io;
+use std::task::{Context, Poll};
 
 use crate::net::Writing;
 
@@ -21,6 +22,8 @@ pub(super) enum Flush {
 /// Unsent frames, back to back.
 #[derive(Debug)]
 pub(super) struct Out {
+    /// Gone once the connection is over: what is shared must not keep a socket open.
+    socket: Option<Writing>,
     bytes: Vec<u8>,
     /// How many of `bytes` are written already.
     sent: usize,
@@ -30,8 +33,9 @@ pub(super) struct Out {
 }
 
 impl Out {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(socket: Writing) -> Self {
         Self {
+            socket: Some(socket),
             bytes: Vec::new(),
             sent: 0,
             base: 0,
@@ -77,15 +81,27 @@ impl Out {
         self.base + self.bytes.len() as u64
     }
 
-    /// Forgets what is not written; the counts stay as they are.
-    pub(super) fn discard(&mut self) {
+    /// Ready when a write may go.
+    pub(super) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &self.socket {
+            Some(socket) => socket.poll_writable(cx),
+            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
+    /// Ends this direction and forgets what is not written; the counts stay as they are.
+    pub(super) fn close(&mut self) {
+        self.socket = None;
         self.base = self.written();
         self.sent = 0;
         self.bytes = Vec::new();
     }
 
     /// Writes what the socket takes; true when nothing is left.
-    pub(super) fn write(&mut self, socket: &Writing) -> io::Result<bool> {
+    pub(super) fn write(&mut self) -> io::Result<bool> {
+        let Some(socket) = &self.socket else {
+            return Err(io::ErrorKind::NotConnected.into());
+        };
         while let Some(rest) = self.bytes.get(self.sent..).filter(|rest| !rest.is_empty()) {
             match socket.try_write(rest) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),

@@ -30,7 +30,6 @@ pub(super) struct Remote {
 }
 
 pub(super) struct Shared {
-    pub(super) socket: Writing,
     pub(super) peer: Peer,
     pub(super) remote: Remote,
     pub(super) limits: Limits,
@@ -112,12 +111,11 @@ impl State {
 impl Shared {
     pub(super) fn new(socket: Writing, peer: Peer, remote: Remote, limits: Limits) -> Self {
         Self {
-            socket,
             peer,
             remote,
             limits,
             state: Mutex::new(State {
-                out: Out::new(),
+                out: Out::new(socket),
                 calls: Slab::new(),
                 awaited: 0,
                 orphans: 0,
@@ -205,7 +203,7 @@ impl Shared {
             wakers.append(&mut bind.disconnect(&why));
         }
         let running = std::mem::take(&mut state.running);
-        state.out.discard();
+        state.out.close();
         drop(state);
         running.into_values().for_each(Running::stop);
         wakers.into_iter().for_each(std::task::Waker::wake);

@@ -1,0 +1,11 @@
+//! The system as its users meet it: both sides at once, through the public API of `farcall`.
+
+mod calls;
+mod daemon;
+mod deadlines;
+mod dynamic;
+mod evolution;
+mod harness;
+mod proxies;
+mod tarpc_peers;
+mod unix;

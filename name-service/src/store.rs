@@ -133,11 +133,8 @@ impl Store {
 /// An empty registry whose counters are beyond those of any earlier one, as long as the clock does
 /// not go back by more than a restart takes and fewer than a million changes come per second.
 fn in_memory(limits: Limits, seed: u64, now: Duration) -> Registry {
-    let seconds = SystemTime::UNIX_EPOCH
-        .elapsed()
-        .unwrap_or_default()
-        .as_secs();
-    let counter = seconds << 20;
+    let clock = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let counter = u64::try_from(clock.as_micros()).unwrap_or_default();
     let counters = Record::Counters {
         next_epoch: counter.max(1),
         revision: counter,

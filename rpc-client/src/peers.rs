@@ -27,6 +27,25 @@ pub(crate) enum PeerError {
     Open { address: Address, why: String },
 }
 
+/// Connections of its own, for proxies that must not share the process's.
+///
+/// Proxies made with the same one share theirs; see [`Remote::connect_with`](crate::Remote::connect_with).
+#[derive(Clone, Debug)]
+pub struct Connections(pub(crate) Arc<Peers>);
+
+impl Connections {
+    /// None yet.
+    pub fn new() -> Self {
+        Self(Arc::new(Peers::new()))
+    }
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// The connections of one runtime: their tasks live and die with it.
 #[derive(Debug)]
 pub(crate) struct Peers {
@@ -57,6 +76,15 @@ struct History {
 static RUNTIMES: LazyLock<Mutex<HashMap<runtime::Id, Arc<Peers>>>> = LazyLock::new(Mutex::default);
 
 impl Peers {
+    fn new() -> Self {
+        Self {
+            session: fastrand::u64(..),
+            limits: Limits::default(),
+            tasks: TaskTracker::new(),
+            known: Mutex::default(),
+        }
+    }
+
     /// The connections of the current runtime.
     pub(crate) fn current() -> Arc<Self> {
         let id = runtime::Handle::current().id();
@@ -66,12 +94,7 @@ impl Peers {
         }
         // A runtime that is gone took its tasks with it.
         runtimes.retain(|_, peers| Arc::strong_count(peers) > 1 || !peers.tasks.is_empty());
-        let peers = Arc::new(Self {
-            session: fastrand::u64(..),
-            limits: Limits::default(),
-            tasks: TaskTracker::new(),
-            known: Mutex::default(),
-        });
+        let peers = Arc::new(Self::new());
         runtimes.insert(id, Arc::clone(&peers));
         peers
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use crate::DEFAULT_DEADLINE;
-use crate::peers::{PeerError, Peers};
+use crate::peers::{Connections, PeerError, Peers};
 use crate::resolve::{ResolveError, resolve};
 use crate::retry::{self, Retries, Verdict};
 
@@ -57,6 +58,8 @@ struct Shared {
     label: Arc<str>,
     descriptor: Option<Described>,
     codec: Codec,
+    /// Its own connections; `None` means those of the runtime it is called from.
+    peers: Option<Arc<Peers>>,
     bound: RwLock<Option<Bound>>,
     /// Where the object was last, for when the name service is away.
     last_known: RwLock<Option<ObjectUri>>,
@@ -103,6 +106,24 @@ impl Remote {
         Ok(remote)
     }
 
+    /// As [`connect`](Self::connect), over connections that are not the process's shared ones.
+    ///
+    /// # Errors
+    /// See [`ConnectError`]; each names the culprit.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn connect_with(
+        connections: &Connections,
+        uri: &str,
+        descriptor: &'static Descriptor,
+    ) -> Result<Self, ConnectError> {
+        let peers = Some(Arc::clone(&connections.0));
+        let remote = Self::over(uri.parse()?, Some(descriptor.into()), Codec::Postcard, peers);
+        remote.check().await?;
+        Ok(remote)
+    }
+
     /// A remote object that is looked up at its first call.
     ///
     /// # Errors
@@ -112,8 +133,13 @@ impl Remote {
     }
 
     pub(crate) fn lazy(uri: Uri, descriptor: Option<Described>, codec: Codec) -> Self {
+        Self::over(uri, descriptor, codec, None)
+    }
+
+    fn over(uri: Uri, descriptor: Option<Described>, codec: Codec, peers: Option<Arc<Peers>>) -> Self {
         Self {
             shared: Arc::new(Shared {
+                peers,
                 label: uri.to_string().into(),
                 uri,
                 descriptor,
@@ -163,50 +189,93 @@ impl Remote {
         self.shared.descriptor.as_deref()
     }
 
-    fn begin<A: Serialize>(&self, method: &Selected, arguments: &A) -> Option<Begun> {
-        let bound = self.shared.bound.read().clone()?;
-        let begun = start(&bound, method, arguments, self.deadline);
-        Some((bound, begun))
-    }
-
     /// A call through all its attempts.
     pub(crate) fn perform<A, T, D>(self, method: Selected, arguments: A, read: D) -> impl Future<Output = Result<T, CallError>> + Send
     where
         A: Serialize + Send + Sync + 'static,
-        D: Fn(Codec, &[u8]) -> Result<T, DecodeError> + Send + Sync,
-        T: Send,
+        D: Fn(Codec, &[u8]) -> Result<T, DecodeError> + Send + Sync + 'static,
+        T: Send + 'static,
     {
         // What can be sent now is sent now: callers get many calls on their way by just making them.
-        let mut begun = self.begin(&method, &arguments);
+        let began = Instant::now();
+        let begun = self.begin(&method, &arguments, began);
         async move {
-            let mut attempts = Attempts::new(self.deadline);
-            loop {
-                let result = match begun.take() {
-                    Some((bound, Ok(pending))) => bound.conclude_with(method.which(), pending.await, &read),
-                    Some((bound, Err(NotSent::Full(_)))) => {
-                        if tokio::time::timeout_at(attempts.end, bound.wait_for_room()).await.is_err() {
-                            return Err(self.expired(&method));
-                        }
-                        begun = Some((bound.clone(), start(&bound, &method, &arguments, attempts.left())));
+            // The first attempt as a rule is the last: what else a call may need is kept out of its future.
+            let first = match begun {
+                Some((bound, Ok(pending))) => {
+                    match bound.conclude_with(method.which(), pending.await, &read) {
+                        Ok(value) => return Ok(value),
+                        Err(error) => First::Ended(error),
+                    }
+                }
+                Some((bound, Err(reason))) => First::NotStarted(bound, reason),
+                None => First::NotBound,
+            };
+            let rest: Pin<Box<dyn Future<Output = _> + Send>> =
+                Box::pin(self.go_on(method, arguments, read, began, first));
+            rest.await
+        }
+    }
+
+    /// The attempts after the first.
+    async fn go_on<A, T, D>(
+        self,
+        method: Selected,
+        arguments: A,
+        read: D,
+        began: Instant,
+        first: First,
+    ) -> Result<T, CallError>
+    where
+        A: Serialize + Send + Sync + 'static,
+        D: Fn(Codec, &[u8]) -> Result<T, DecodeError> + Send + Sync,
+    {
+        let mut attempts = Attempts::new(self.deadline, began);
+        let mut begun = None;
+        match first {
+            First::Ended(error) => attempts.after(&self, &method, error).await?,
+            First::NotStarted(bound, reason) => begun = Some((bound, Err(reason))),
+            First::NotBound => {}
+        }
+        loop {
+            let result = match begun.take() {
+                Some((bound, Ok(pending))) => {
+                    let pending: Pending = pending;
+                    bound.conclude_with(method.which(), pending.await, &read)
+                }
+                Some((bound, Err(NotSent::Full(_)))) => {
+                    if tokio::time::timeout_at(attempts.end, bound.wait_for_room()).await.is_err() {
+                        return Err(self.expired(&method));
+                    }
+                    begun = Some(self.start(bound, &method, &arguments, &attempts));
+                    continue;
+                }
+                Some((bound, Err(reason))) => bound.conclude_with(method.which(), Outcome::NotSent(reason), &read),
+                None => match self.bind_within(attempts.end, &method).await {
+                    Ok(bound) => {
+                        begun = Some(self.start(bound, &method, &arguments, &attempts));
                         continue;
                     }
-                    Some((bound, Err(reason))) => {
-                        bound.conclude_with(method.which(), Outcome::NotSent(reason), &read)
-                    }
-                    None => match self.bind_within(attempts.end, &method).await {
-                        Ok(bound) => {
-                            begun = Some((bound.clone(), start(&bound, &method, &arguments, attempts.left())));
-                            continue;
-                        }
-                        Err(error) => Err(error),
-                    },
-                };
-                match result {
-                    Ok(value) => return Ok(value),
-                    Err(error) => attempts.after(&self, &method, error).await?,
-                }
+                    Err(error) => Err(error),
+                },
+            };
+            match result {
+                Ok(value) => return Ok(value),
+                Err(error) => attempts.after(&self, &method, error).await?,
             }
         }
+    }
+
+    fn begin<A: Serialize>(&self, method: &Selected, arguments: &A, now: Instant) -> Option<Begun> {
+        let bound = self.shared.bound.read().clone()?;
+        let begun = start(&bound, method, arguments, self.deadline, now);
+        Some((bound, begun))
+    }
+
+    fn start<A: Serialize>(&self, bound: Bound, method: &Selected, arguments: &A, attempts: &Attempts) -> Begun {
+        let now = Instant::now();
+        let begun = start(&bound, method, arguments, attempts.end.saturating_duration_since(now), now);
+        (bound, begun)
     }
 
     async fn bind_within(&self, end: Instant, method: &Selected) -> Result<Bound, CallError> {
@@ -244,11 +313,27 @@ impl Remote {
 }
 
 #[inline]
-fn start<A: Serialize>(bound: &Bound, method: &Selected, arguments: &A, within: Duration) -> Result<Pending, NotSent> {
+fn start<A: Serialize>(
+    bound: &Bound,
+    method: &Selected,
+    arguments: &A,
+    within: Duration,
+    now: Instant,
+) -> Result<Pending, NotSent> {
     match method {
-        Selected::Number(number) => bound.start(*number, arguments, within),
+        Selected::Number(number) => bound.start_at(*number, arguments, within, now),
         Selected::Name(name) => bound.start_named(name, arguments, within),
     }
+}
+
+/// How far the first attempt came.
+enum First {
+    /// It ended without a value.
+    Ended(CallError),
+    /// It could not be sent.
+    NotStarted(Bound, NotSent),
+    /// There is no connection yet.
+    NotBound,
 }
 
 /// The attempts of one call.
@@ -258,12 +343,12 @@ struct Attempts {
 }
 
 impl Attempts {
-    fn new(deadline: Duration) -> Self {
+    fn new(deadline: Duration, began: Instant) -> Self {
         // Longer than any deadline that is honoured, and far from overflow.
         let capped = deadline.min(Duration::from_secs(365 * 24 * 3600));
         Self {
             count: 0,
-            end: Instant::now() + capped,
+            end: began + capped,
         }
     }
 
@@ -301,10 +386,21 @@ enum BindError {
     Link(NotSent),
 }
 
+/// An error with all its sources in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
 impl BindError {
     fn into_not_sent(self) -> NotSent {
         match self {
-            Self::Resolve(e) => NotSent::Unresolved(e.to_string()),
+            Self::Resolve(e) => NotSent::Unresolved(chain(&e)),
             Self::Peer(e) => NotSent::Unreachable(e.to_string()),
             Self::Link(e) => e,
         }
@@ -339,7 +435,7 @@ impl Shared {
             },
             Err(e) => return Err(BindError::Resolve(e)),
         };
-        let peers = Peers::current();
+        let peers = self.peers.clone().unwrap_or_else(Peers::current);
         let mut last = None;
         for candidate in candidates {
             match peers.link(&candidate.address).await {
@@ -380,7 +476,7 @@ impl Call for Remote {
         A: Serialize + Send + Sync + 'static,
     {
         let selected = Selected::Number(method);
-        let mut attempts = Attempts::new(self.deadline);
+        let mut attempts = Attempts::new(self.deadline, Instant::now());
         loop {
             let bound = self.shared.bound.read().clone();
             let bound = match bound {

@@ -21,7 +21,7 @@ pub enum ResolveError {
     #[error("{0} at the name service {1}")]
     Refused(NameError, Address),
     /// A call to the name service did not end well.
-    #[error("the name service did not answer: {0}")]
+    #[error("the name service did not answer")]
     Call(#[from] CallError),
     /// Nothing carries the tags.
     #[error("no object carries all of the tags {tags} at the name service {names}")]

@@ -71,7 +71,7 @@ impl Publication {
 pub enum NamesError {
     /// The name service cannot be reached.
     #[error("cannot reach the name service: {0}; start one with `ns`, or name it with FARCALL_NS=HOST:PORT")]
-    Dial(#[from] DialError),
+    Away(String),
     /// Something else listens there.
     #[error("{address} is no name service: {why}")]
     Open {
@@ -84,8 +84,14 @@ pub enum NamesError {
     #[error(transparent)]
     Refused(#[from] NameError),
     /// A call to it did not end well.
-    #[error("the name service did not answer: {0}")]
+    #[error("the name service did not answer")]
     Call(#[from] CallError),
+}
+
+impl From<DialError> for NamesError {
+    fn from(error: DialError) -> Self {
+        Self::Away(error.to_string())
+    }
 }
 
 /// The names of one daemon. Clones are the same.

@@ -259,7 +259,7 @@ Examples:
   nsc call worker.1 log hello                  text needs no quotes where the method wants text
   nsc call worker.1 move '{\"x\": 1, \"y\": 2}' null
   nsc call worker.1 move to='{\"x\": 1, \"y\": 2}' --named
-  nsc call far:worker.1@host:4242 process -- -12
+  nsc call far:worker.1@host:4242 process -12
 
 Text with a ':' is a URI, any other a name at the name service. `nsc describe` shows the methods and their types.
 Structs are objects, tuples and lists arrays, enums \"Variant\" or {\"Variant\": content}, bytes a list of numbers

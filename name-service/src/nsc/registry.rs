@@ -66,11 +66,6 @@ pub(super) async fn remove(names: &Names, out: Output, name: &str) -> anyhow::Re
     let removed = names
         .request(async |server| server.remove(name.to_owned()).await)
         .await?;
-    if removed == 0 {
-        // This refuses with the names that look like it.
-        names.lookup(name).await?;
-        bail!("the name '{name}' came back while it was removed; remove it again");
-    }
     let text = match removed {
         1 => format!("removed {name}"),
         members => format!("removed {name} ({members} members)"),

@@ -152,7 +152,22 @@ impl Bound {
     /// When nothing was sent.
     #[inline]
     pub fn start<A: Serialize + ?Sized>(&self, method: u16, arguments: &A, within: Duration) -> Result<Pending, NotSent> {
-        self.begin(method, None, arguments, within)
+        self.begin(method, None, arguments, within, Instant::now())
+    }
+
+    /// As [`start`](Self::start), by a clock that was read already.
+    ///
+    /// # Errors
+    /// When nothing was sent.
+    #[inline]
+    pub fn start_at<A: Serialize + ?Sized>(
+        &self,
+        method: u16,
+        arguments: &A,
+        within: Duration,
+        now: Instant,
+    ) -> Result<Pending, NotSent> {
+        self.begin(method, None, arguments, within, now)
     }
 
     /// Starts a call of the method with this name.
@@ -165,7 +180,7 @@ impl Bound {
         arguments: &A,
         within: Duration,
     ) -> Result<Pending, NotSent> {
-        self.begin(0, Some(name), arguments, within)
+        self.begin(0, Some(name), arguments, within, Instant::now())
     }
 
     #[inline]
@@ -175,9 +190,10 @@ impl Bound {
         name: Option<&str>,
         arguments: &A,
         within: Duration,
+        now: Instant,
     ) -> Result<Pending, NotSent> {
         let within = self.clamp(within)?;
-        let id = self.0.link.0.start(&self.outgoing(method, name, within), arguments)?;
+        let id = self.0.link.0.start(&self.outgoing(method, name, within, now), arguments)?;
         Ok(Pending::new(self.0.link.clone(), id, within))
     }
 
@@ -187,7 +203,7 @@ impl Bound {
     /// When nothing was sent.
     pub fn post<A: Serialize + ?Sized>(&self, method: u16, arguments: &A, within: Duration) -> Result<Posted, NotSent> {
         let within = self.clamp(within)?;
-        self.0.link.0.send(&self.outgoing(method, None, within), arguments).map(Posted)
+        self.0.link.0.send(&self.outgoing(method, None, within, Instant::now()), arguments).map(Posted)
     }
 
     /// Waits until a one-way call is in the hands of the operating system.
@@ -202,14 +218,14 @@ impl Bound {
     }
 
     #[inline]
-    fn outgoing<'a>(&self, method: u16, name: Option<&'a str>, within: Duration) -> Outgoing<'a> {
+    fn outgoing<'a>(&self, method: u16, name: Option<&'a str>, within: Duration, now: Instant) -> Outgoing<'a> {
         Outgoing {
             handle: self.0.handle,
             method,
             name,
             codec: self.0.codec,
             within,
-            now: Instant::now(),
+            now,
         }
     }
 

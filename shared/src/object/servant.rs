@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Instant;
 
@@ -182,8 +182,10 @@ pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
         .unwrap_or_else(|| "(no text)".into())
 }
 
+/// tarpc's context of a call. Asking tarpc for one looks for a span and draws random numbers, so one is kept and copied.
 fn context(deadline: Instant, trace: Option<Trace>) -> Context {
-    let mut context = tarpc::context::current();
+    static TEMPLATE: LazyLock<Context> = LazyLock::new(tarpc::context::current);
+    let mut context = *TEMPLATE;
     context.deadline = deadline;
     if let Some(trace) = trace {
         context.trace_context.trace_id = u128::from_le_bytes(trace.trace_id).into();

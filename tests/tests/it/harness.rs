@@ -240,6 +240,7 @@ pub(crate) struct House {
     pub(crate) desk: DeskProxy,
     /// `far:desk@127.0.0.1:…`
     pub(crate) uri: String,
+    _end: OpensAtEnd,
 }
 
 impl House {
@@ -260,6 +261,7 @@ impl House {
             .to_string();
         let desk = soon(DeskProxy::connect(&uri)).await.unwrap();
         Self {
+            _end: OpensAtEnd(clerk.gate.clone()),
             daemon,
             clerk,
             desk,
@@ -286,9 +288,13 @@ impl House {
     }
 }
 
-impl Drop for House {
+/// Compute threads must not wait at a gate for ever when a test ends.
+#[derive(Debug)]
+struct OpensAtEnd(Gate);
+
+impl Drop for OpensAtEnd {
     fn drop(&mut self) {
-        self.clerk.gate.open_for_good();
+        self.0.open_for_good();
     }
 }
 
@@ -344,6 +350,7 @@ pub(crate) struct Wire {
 struct Ends {
     target: Mutex<String>,
     accepted: AtomicUsize,
+    knocked: Semaphore,
     connections: Mutex<JoinSet<()>>,
 }
 
@@ -354,6 +361,7 @@ impl Wire {
         let ends = Arc::new(Ends {
             target: Mutex::new(target.to_string()),
             accepted: AtomicUsize::new(0),
+            knocked: Semaphore::new(0),
             connections: Mutex::default(),
         });
         let mut accepting = JoinSet::new();
@@ -361,6 +369,7 @@ impl Wire {
         accepting.spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
                 shared.accepted.fetch_add(1, Ordering::SeqCst);
+                shared.knocked.add_permits(1);
                 let target = shared.target.lock().unwrap().clone();
                 shared
                     .connections
@@ -388,6 +397,15 @@ impl Wire {
     /// How many connections were made through it.
     pub(crate) fn connections(&self) -> usize {
         self.ends.accepted.load(Ordering::SeqCst)
+    }
+
+    /// Waits until so many more connections were made.
+    #[track_caller]
+    pub(crate) fn connected(&self, count: u32) -> impl Future<Output = ()> {
+        soon(async move {
+            let permit = self.ends.knocked.acquire_many(count).await;
+            permit.unwrap().forget();
+        })
     }
 
     /// New connections lead there from now on.

@@ -3,9 +3,7 @@
 mod calls;
 mod daemon;
 mod deadlines;
-mod dynamic;
 mod evolution;
 mod harness;
 mod proxies;
-mod tarpc_peers;
 mod unix;

@@ -1,0 +1,84 @@
+//! Stock tarpc: its own channels over its own TCP transport, with a postcard codec so that only the engine differs.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use serde::{Deserialize, Serialize};
+use tarpc::server::{BaseChannel, Channel};
+use tarpc::{client, context};
+
+use super::Caller;
+
+#[tarpc::service]
+trait Worker {
+    async fn process(data: i64) -> i64;
+}
+
+#[derive(Clone)]
+struct Squarer;
+
+impl Worker for Squarer {
+    async fn process(self, _: context::Context, data: i64) -> i64 {
+        data * data
+    }
+}
+
+/// tokio-serde's interface over postcard.
+struct Postcard;
+
+impl<T: Serialize> tokio_serde::Serializer<T> for Postcard {
+    type Error = io::Error;
+
+    fn serialize(self: Pin<&mut Self>, item: &T) -> io::Result<Bytes> {
+        postcard::to_stdvec(item).map(Bytes::from).map_err(io::Error::other)
+    }
+}
+
+impl<T: for<'de> Deserialize<'de>> tokio_serde::Deserializer<T> for Postcard {
+    type Error = io::Error;
+
+    fn deserialize(self: Pin<&mut Self>, source: &BytesMut) -> io::Result<T> {
+        postcard::from_bytes(source).map_err(io::Error::other)
+    }
+}
+
+pub(crate) async fn serve() -> anyhow::Result<()> {
+    let mut listener = tarpc::serde_transport::tcp::listen("127.0.0.1:0", || Postcard).await?;
+    let address = listener.local_addr().to_string();
+    tokio::spawn(async move {
+        while let Some(Ok(transport)) = listener.next().await {
+            let _ = transport.get_ref().set_nodelay(true);
+            let channel = BaseChannel::with_defaults(transport);
+            tokio::spawn(channel.execute(Squarer.serve()).for_each(|response| async move {
+                tokio::spawn(response);
+            }));
+        }
+    });
+    super::ready(&address).await
+}
+
+pub(crate) struct Tarpc(WorkerClient);
+
+pub(crate) async fn connect(address: &str) -> anyhow::Result<Tarpc> {
+    let transport = tarpc::serde_transport::tcp::connect(address, || Postcard).await?;
+    transport.get_ref().set_nodelay(true)?;
+    Ok(Tarpc(WorkerClient::new(client::Config::default(), transport).spawn()))
+}
+
+impl Caller for Tarpc {
+    fn call_all<'a>(
+        &'a self,
+        window: usize,
+        stop: &'a (dyn Fn() -> bool + Sync),
+        latency: &'a (dyn Fn(u64) + Sync),
+    ) -> Pin<Box<dyn Future<Output = anyhow::Result<u64>> + Send + 'a>> {
+        let client = self.0.clone();
+        Box::pin(super::pipeline(window, stop, latency, move |data| {
+            let client = client.clone();
+            async move { Ok(client.process(context::current(), data).await?) }
+        }))
+    }
+}

@@ -1,0 +1,288 @@
+//! A peer made by hand: it can say anything.
+
+use std::io;
+use std::time::Duration;
+
+use farcall::descriptor::Descriptor;
+use farcall::{Address, Limits};
+use farcall_shared::wire::codec::Codec;
+use farcall_shared::wire::frame::{self, Bind, Bound, CallFrame, Frame, LENGTH_BYTES};
+use farcall_shared::wire::handshake::{Hello, PREFACE_BYTES, Side, VERSIONS, preface};
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+
+use crate::harness::{DeskProxy, soon};
+
+/// The number of `echo` in the desk's trait.
+pub(super) const ECHO: u16 = 1;
+/// The number of `wait`.
+pub(super) const WAIT: u16 = 3;
+/// The number of `bytes` in the probe's trait.
+pub(super) const BYTES: u16 = 0;
+/// The number of `depth` in the probe's trait.
+pub(super) const DEPTH: u16 = 1;
+
+/// A type that nests as deep as its bytes say.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Nest {
+    pub(crate) inside: Option<Box<Nest>>,
+}
+
+/// What is dangerous to offer.
+#[farcall::remote]
+pub(crate) trait Probe {
+    /// So many bytes, a million at most.
+    async fn bytes(&self, count: u64) -> Vec<u8>;
+    /// How deep it is.
+    async fn depth(&self, nest: Nest) -> u64;
+}
+
+/// A [`Probe`].
+#[derive(Clone, Debug)]
+pub(crate) struct Open;
+
+impl Probe for Open {
+    async fn bytes(&self, count: u64) -> Vec<u8> {
+        vec![7; count.min(1 << 20) as usize]
+    }
+
+    async fn depth(&self, nest: Nest) -> u64 {
+        std::iter::successors(Some(&nest), |n| n.inside.as_deref()).count() as u64
+    }
+}
+
+/// A socket of which every byte is chosen by the test.
+#[derive(Debug)]
+pub(super) struct Raw {
+    reading: OwnedReadHalf,
+    writing: Option<OwnedWriteHalf>,
+}
+
+/// A frame, its texts copied.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Said {
+    Reply(u32, u16, Vec<u8>),
+    Bound(u32, u16, String),
+    Bind(u32),
+    Call(u32, bool),
+    Fault(String),
+    Ping,
+    Pong(u64),
+    GoAway,
+    Other,
+    /// The peer closed.
+    End,
+}
+
+pub(super) fn hello(side: Side) -> Vec<u8> {
+    let limits = Limits::default();
+    let mut out = preface(VERSIONS).to_vec();
+    let hello = Hello {
+        incarnation: 0,
+        session: 1,
+        max_message_bytes: limits.max_message_bytes,
+        max_calls_in_flight: limits.max_calls_in_flight,
+        features: 0,
+        software: "by hand".into(),
+        credentials: Vec::new(),
+    };
+    hello.put(&mut out, side);
+    out
+}
+
+impl Raw {
+    pub(super) async fn dial(address: &Address) -> Self {
+        Self::over(soon(TcpStream::connect(address.to_string())).await.unwrap())
+    }
+
+    pub(super) fn over(socket: TcpStream) -> Self {
+        let (reading, writing) = socket.into_split();
+        Self {
+            reading,
+            writing: Some(writing),
+        }
+    }
+
+    /// Dials and shakes hands as a caller.
+    pub(super) async fn connect(address: &Address) -> Self {
+        let mut raw = Self::dial(address).await;
+        raw.send(&hello(Side::Dialled)).await;
+        raw.welcome().await;
+        raw
+    }
+
+    /// Dials, shakes hands and binds the desk as handle 0.
+    pub(super) async fn bound(address: &Address) -> Self {
+        let mut raw = Self::connect(address).await;
+        raw.send(&bind(0, Codec::Postcard)).await;
+        assert_eq!(raw.said().await, Said::Bound(0, 0, String::new()));
+        raw
+    }
+
+    /// Reads the peer's half of the handshake.
+    pub(super) async fn welcome(&mut self) {
+        let mut preface = [0; PREFACE_BYTES];
+        soon(self.reading.read_exact(&mut preface)).await.unwrap();
+        assert!(self.payload().await.is_some());
+    }
+
+    pub(super) async fn send(&mut self, bytes: &[u8]) {
+        soon(self.writing().write_all(bytes)).await.unwrap();
+    }
+
+    /// Sends to a peer that may close meanwhile, and may take as long as it likes.
+    pub(super) async fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.writing().write_all(bytes).await
+    }
+
+    fn writing(&mut self) -> &mut OwnedWriteHalf {
+        self.writing.as_mut().expect("it was not taken")
+    }
+
+    /// The half that writes, for another task.
+    pub(super) fn take_writing(&mut self) -> OwnedWriteHalf {
+        self.writing.take().expect("it was not taken")
+    }
+
+    /// Says that nothing more comes, and waits until the peer closes.
+    pub(super) async fn finish(&mut self) {
+        let _ = soon(self.writing().shutdown()).await;
+        self.rest().await;
+    }
+
+    /// All that comes until the peer closes.
+    pub(super) async fn rest(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        // A reset is a close too.
+        let _ = soon(self.reading.read_to_end(&mut bytes)).await;
+        bytes
+    }
+
+    async fn payload(&mut self) -> Option<Vec<u8>> {
+        let mut length = [0; LENGTH_BYTES];
+        soon(self.reading.read_exact(&mut length)).await.ok()?;
+        let mut payload = vec![0; u32::from_le_bytes(length) as usize];
+        soon(self.reading.read_exact(&mut payload)).await.ok()?;
+        Some(payload)
+    }
+
+    /// The next frame.
+    pub(super) async fn said(&mut self) -> Said {
+        let Some(payload) = self.payload().await else {
+            return Said::End;
+        };
+        match Frame::parse(&payload).unwrap() {
+            Frame::Reply(reply) => Said::Reply(reply.id, reply.status, reply.body.to_vec()),
+            Frame::Bound(Bound { handle, status, text, .. }) => Said::Bound(handle, status, text.into()),
+            Frame::Bind(bind) => Said::Bind(bind.handle),
+            Frame::Call(call) => Said::Call(call.id, call.flags & frame::flag::ONEWAY != 0),
+            Frame::Fault(text) => Said::Fault(text.into()),
+            Frame::Ping(_) => Said::Ping,
+            Frame::Pong(token) => Said::Pong(token),
+            Frame::GoAway(_) => Said::GoAway,
+            _ => Said::Other,
+        }
+    }
+
+    /// The fault that ends the connection; other frames before it are skipped.
+    pub(super) async fn fault(&mut self) -> String {
+        loop {
+            match self.said().await {
+                Said::Fault(text) => {
+                    assert_eq!(self.said().await, Said::End, "a fault is the last word");
+                    return text;
+                }
+                Said::End => panic!("the connection was closed without a word"),
+                _ => {}
+            }
+        }
+    }
+
+    /// The reply to a call; other frames before it are skipped.
+    pub(super) async fn reply_to(&mut self, id: u32) -> (u16, Vec<u8>) {
+        loop {
+            match self.said().await {
+                Said::Reply(of, status, body) if of == id => return (status, body),
+                Said::Fault(text) => panic!("{text}"),
+                Said::End => panic!("the connection was closed"),
+                _ => {}
+            }
+        }
+    }
+
+    /// True when the connection still answers calls.
+    pub(super) async fn echoes(&mut self) -> bool {
+        self.send(&call(99, ECHO, &("still here",))).await;
+        let (status, body) = self.reply_to(99).await;
+        status == 0 && body.ends_with(b"still here")
+    }
+}
+
+/// A bind of the desk.
+pub(super) fn bind(handle: u32, codec: Codec) -> Vec<u8> {
+    bind_to("desk", DeskProxy::descriptor(), handle, codec)
+}
+
+/// A bind of the probe.
+pub(super) fn bind_probe(handle: u32, codec: Codec) -> Vec<u8> {
+    bind_to("probe", ProbeProxy::descriptor(), handle, codec)
+}
+
+fn bind_to(object: &str, descriptor: &Descriptor, handle: u32, codec: Codec) -> Vec<u8> {
+    let mut out = Vec::new();
+    frame::put_bind(
+        &mut out,
+        &Bind {
+            handle,
+            codec: codec as u8,
+            incarnation: 0,
+            object,
+            methods: descriptor.methods.iter().map(|m| (m.name.as_str(), m.signature)).collect(),
+        },
+    );
+    out
+}
+
+/// A call of the object at handle 0 that may take a minute.
+pub(super) fn call(id: u32, method: u16, arguments: &impl Serialize) -> Vec<u8> {
+    let mut body = Vec::new();
+    Codec::Postcard.encode(arguments, &mut body, 1 << 20).unwrap();
+    call_with(id, 0, method, &body)
+}
+
+pub(super) fn call_with(id: u32, handle: u32, method: u16, body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let head = CallFrame {
+        flags: 0,
+        method,
+        id,
+        handle,
+        deadline_ms: Duration::from_secs(60).as_millis() as u32,
+        trace: None,
+        name: None,
+        body: &[],
+    };
+    let start = frame::begin_call(&mut out, &head);
+    out.extend_from_slice(body);
+    frame::end(&mut out, start);
+    out
+}
+
+/// A reply with a result.
+pub(super) fn reply(id: u32, status: u16, body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let start = frame::begin_reply(&mut out, status, id);
+    out.extend_from_slice(body);
+    frame::end(&mut out, start);
+    out
+}
+
+/// A frame of any kind.
+pub(super) fn any(kind: u8, fields: &[u8]) -> Vec<u8> {
+    let mut out = (fields.len() as u32 + 1).to_le_bytes().to_vec();
+    out.push(kind);
+    out.extend_from_slice(fields);
+    out
+}

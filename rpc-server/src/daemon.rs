@@ -60,7 +60,7 @@ pub(crate) struct Core {
     /// No further connections.
     pub(crate) closing: CancellationToken,
     /// No further anything.
-    stop: CancellationToken,
+    pub(crate) stop: CancellationToken,
 }
 
 /// Settings of a daemon.

@@ -15,6 +15,7 @@ use tarpc::ServerError;
 use tarpc::context::Context;
 use tarpc::server::{BaseChannel, Channel, Serve};
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 use tokio_serde::formats::Json;
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
@@ -58,8 +59,8 @@ where
         match accepted {
             Ok((socket, _)) => {
                 let connection = serve_all(Arc::clone(&core), socket, run.clone());
-                let closing = closing.clone();
-                core.tasks.spawn(async move { closing.run_until_cancelled(connection).await });
+                let stop = core.stop.clone();
+                core.tasks.spawn(async move { stop.run_until_cancelled(connection).await });
             }
             Err(e) => {
                 tracing::warn!("cannot accept a connection at the tarpc door: {e}");
@@ -80,24 +81,52 @@ where
     let framed = Framed::new(socket, LengthDelimitedCodec::new());
     let transport = tarpc::serde_transport::new(framed, Json::default());
     let mut requests = std::pin::pin!(BaseChannel::with_defaults(transport).requests());
-    while let Some(request) = requests.next().await {
-        let request = match request {
-            Ok(request) => request,
-            Err(e) => {
+    // The calls end with this future, and their methods with them.
+    let mut calls = JoinSet::new();
+    let mut leaving = false;
+    while !(leaving && calls.is_empty()) {
+        let request = tokio::select! {
+            request = requests.next() => request,
+            Some(_) = calls.join_next() => continue,
+            () = core.closing.cancelled(), if !leaving => {
+                leaving = true;
+                continue;
+            }
+        };
+        match request {
+            Some(Ok(request)) => {
+                let (run, core) = (run.clone(), Arc::clone(&core));
+                let serve = tarpc::server::serve(move |context, request| answer(core, run, context, request));
+                calls.spawn(request.execute(serve));
+            }
+            Some(Err(e)) => {
                 tracing::warn!("a tarpc connection ended: {e}");
                 return;
             }
-        };
-        let (run, owner) = (run.clone(), Arc::clone(&core));
-        let serve = tarpc::server::serve(move |context, request| {
-            let future = run(context, request);
-            first_on_the_pool(Arc::clone(&owner), future)
-        });
-        core.tasks.spawn(request.execute(serve));
+            None => return,
+        }
     }
+    // Writes the replies that came after the last look.
+    let _ = futures_util::poll!(requests.next());
 }
 
-/// tarpc does not say which methods compute, so every call begins in the compute pool and goes on as a task if it waits.
+async fn answer<Req, R, F, Fut>(core: Arc<Core>, run: F, context: Context, request: Req) -> Result<R, ServerError>
+where
+    R: Send + 'static,
+    F: Fn(Context, Req) -> Fut,
+    Fut: Future<Output = Result<R, ServerError>> + Send + 'static,
+{
+    if core.closing.is_cancelled() {
+        return Err(draining());
+    }
+    first_on_the_pool(core, run(context, request)).await
+}
+
+fn draining() -> ServerError {
+    ServerError::new(io::ErrorKind::Other, "draining: the daemon is shutting down".into())
+}
+
+/// tarpc does not say which methods compute, so every call begins in the compute pool and goes on in its task if it waits.
 async fn first_on_the_pool<R: Send + 'static>(
     core: Arc<Core>,
     future: impl Future<Output = Result<R, ServerError>> + Send + 'static,
@@ -106,19 +135,33 @@ async fn first_on_the_pool<R: Send + 'static>(
         result.unwrap_or_else(|_| Err(ServerError::new(io::ErrorKind::Other, "the method panicked".into())))
     }));
     let runtime = tokio::runtime::Handle::current();
-    let (answer, answered) = oneshot::channel();
-    let tasks = core.tasks.clone();
+    let (begin, begun) = oneshot::channel();
     let job = Box::new(move || {
-        let _inside = runtime.enter();
-        match future.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())) {
-            Poll::Ready(result) => drop(answer.send(result)),
-            Poll::Pending => drop(tasks.spawn(async move { answer.send(future.await) })),
+        // Nobody waits: the caller cancelled it while it was queued.
+        if begin.is_closed() {
+            return;
         }
+        let _inside = runtime.enter();
+        let first = future.as_mut().poll(&mut TaskContext::from_waker(Waker::noop()));
+        let _ = begin.send(match first {
+            Poll::Ready(result) => Begun::Over(result),
+            Poll::Pending => Begun::Waits(future),
+        });
     });
     if let Err(full) = core.pool.submit(job) {
         let text = format!("overloaded: {} compute calls are waiting here already", full.waiting);
         return Err(ServerError::new(io::ErrorKind::WouldBlock, text));
     }
-    let gone = |_| ServerError::new(io::ErrorKind::Other, "the daemon is shutting down".into());
-    answered.await.map_err(gone)?
+    match begun.await {
+        Ok(Begun::Over(result)) => result,
+        // Here, so that a cancel that ends this future ends the method, too.
+        Ok(Begun::Waits(future)) => future.await,
+        Err(_) => Err(draining()),
+    }
+}
+
+/// A call after its first poll.
+enum Begun<R, F> {
+    Over(R),
+    Waits(F),
 }

@@ -1,6 +1,7 @@
 //! `Object`: what a daemon hosts, and the two ways to be one: a service (`Servant`) or a dynamic object.
 
 mod dynamic;
+mod pace;
 mod servant;
 
 use std::future::Future;

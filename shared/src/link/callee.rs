@@ -71,7 +71,7 @@ impl Callee {
     pub(super) fn bind(&mut self, bind: &Bind<'_>, replies: &mut Vec<u8>) -> Result<(), Fault> {
         let index = bind.handle as usize;
         if index > self.handles.len() {
-            return Err(format!("bind of handle {index}: the next free one is {}", self.handles.len()));
+            return Err(format!("bind of handle {index}: the next new one is {}", self.handles.len()));
         }
         if index >= self.shared.limits.max_bindings as usize {
             return Err(format!("more than {} objects bound on one connection", self.shared.limits.max_bindings));
@@ -96,11 +96,9 @@ impl Callee {
     }
 
     pub(super) fn unbind(&mut self, handle: u32) {
+        // The place stays: the peer may take any handle again that it had, not only the lowest.
         if let Some(handle) = self.handles.get_mut(handle as usize).and_then(Option::take) {
             self.table_entries -= handle.table_entries();
-        }
-        while matches!(self.handles.last(), Some(None)) {
-            self.handles.pop();
         }
     }
 

@@ -51,6 +51,8 @@ pub struct Driver {
     clock: Clock,
     /// True when this turn only lets other tasks add to the batch.
     yielded: bool,
+    /// True when this turn left something unread or unhandled because the peer does not take its replies.
+    held_back: bool,
     /// How many bytes of a peer that broke the protocol are still read away, so that it gets to know why.
     discards: Option<usize>,
 }
@@ -117,17 +119,17 @@ impl Driver {
                 drained: None,
             },
             yielded: false,
+            held_back: false,
             discards: None,
             shared,
         }
     }
 
     fn turn(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
-        let was_choked = self.is_choked();
         let produced = self.read(cx)?;
         self.write(cx, produced)?;
-        if was_choked && !self.is_choked() {
-            // Nothing was read in this turn, so nothing would wake the next one.
+        if self.held_back && !self.is_choked() {
+            // The socket was not asked for more in this turn, so it would not wake the next one.
             cx.waker().wake_by_ref();
         }
         self.keep_time(cx)
@@ -136,13 +138,14 @@ impl Driver {
     /// Reads and handles what is there; true when that made frames to write.
     fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
         let mut received = std::mem::take(&mut self.received);
-        // What came behind the handshake.
-        let mut result = if received.is_empty() { Ok(()) } else { self.handle_all(&mut received) };
+        // What came behind the handshake, or was left when the peer did not take its replies.
+        let mut result = if received.is_empty() || self.is_choked() { Ok(()) } else { self.handle_all(&mut received) };
         if received.capacity() == 0 {
             received = SPARE.take().unwrap_or_default();
         }
         for turn in 0.. {
-            if result.is_err() || self.is_choked() {
+            self.held_back = self.is_choked();
+            if result.is_err() || self.held_back {
                 break;
             }
             if turn == READS_PER_TURN {
@@ -185,7 +188,8 @@ impl Driver {
         self.shared.unsent.load(Ordering::Relaxed) > self.shared.limits.max_unsent_bytes
     }
 
-    /// Cuts and handles all whole frames.
+    /// Cuts and handles all whole frames, until the replies to them are more than the peer has to be given at once:
+    /// small calls may have large results.
     fn handle_all(&mut self, received: &mut BytesMut) -> Result<(), End> {
         let now = Instant::now();
         self.clock.heard = now;
@@ -198,7 +202,7 @@ impl Driver {
                 Ok(Some(total)) if total <= rest.len() => {
                     result = self.handle(&rest[LENGTH_BYTES..total], now);
                     at += total;
-                    if result.is_err() {
+                    if result.is_err() || self.is_choked() {
                         break;
                     }
                 }

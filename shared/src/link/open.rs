@@ -136,16 +136,18 @@ async fn meet(socket: &mut Socket, received: &mut BytesMut, side: Side) -> Resul
     }
     let mut preface = [0; PREFACE_BYTES];
     received.copy_to_slice(&mut preface);
-    // A callee that shares no version says so in its hello's place; its own words are the better error.
-    let agreed = handshake::agree(preface, VERSIONS);
+    let mut agreed = handshake::agree(preface, VERSIONS).map(drop);
     if side == Side::Accepted || matches!(agreed, Err(HandshakeError::Magic(_))) {
-        agreed?;
+        std::mem::replace(&mut agreed, Ok(()))?;
     }
     loop {
         if let Some(total) = handshake::hello_bytes(received)? {
             if received.len() >= total {
                 let bytes = received.split_to(total);
-                return Ok(Hello::parse(&bytes[LENGTH_BYTES..], side)?);
+                // A callee that shares no version says so in its hello's place; its own words are the better error.
+                let hello = Hello::parse(&bytes[LENGTH_BYTES..], side)?;
+                agreed?;
+                return Ok(hello);
             }
         }
         read_more(socket, received).await?;

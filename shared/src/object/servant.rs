@@ -16,6 +16,7 @@ use tarpc::ServerError;
 use tarpc::context::Context;
 use tarpc::server::Serve;
 
+use super::pace::Pace;
 use super::{Answer, Object, Request, Selected, Started};
 use crate::descriptor::{Described, Descriptor, Method, Runs};
 use crate::wire::codec::{Codec, EncodeError};
@@ -41,11 +42,7 @@ impl Servant {
         F: Fn(S, Context, S::Req) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<S::Resp, ServerError>> + Send + 'static,
     {
-        Self::of(Service {
-            descriptor: descriptor.into(),
-            service,
-            serve,
-        })
+        Self::of(Service::new(descriptor.into(), service, serve))
     }
 
     /// An object from a plain tarpc service, described by what its request and response types say.
@@ -59,11 +56,8 @@ impl Servant {
         F: Fn(S, Context, S::Req) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<S::Resp, ServerError>> + Send + 'static,
     {
-        Self::of(Service {
-            descriptor: Descriptor::of_tarpc::<S::Req, S::Resp>().into(),
-            service,
-            serve,
-        })
+        let descriptor = Descriptor::of_tarpc::<S::Req, S::Resp>();
+        Self::of(Service::new(descriptor.into(), service, serve))
     }
 
     /// The object.
@@ -83,6 +77,19 @@ pub struct Service<S, F> {
     descriptor: Described,
     service: S,
     serve: F,
+    /// By method number.
+    paces: Arc<[Pace]>,
+}
+
+impl<S, F> Service<S, F> {
+    fn new(descriptor: Described, service: S, serve: F) -> Self {
+        Self {
+            paces: descriptor.methods.iter().map(|_| Pace::new()).collect(),
+            descriptor,
+            service,
+            serve,
+        }
+    }
 }
 
 impl<S, F> fmt::Debug for Service<S, F> {
@@ -119,7 +126,10 @@ where
         let context = context(request.deadline, request.trace);
         let ending = Ending::new(method, &request);
         match method.runs {
-            Runs::Compute => self.compute(context, arguments, ending),
+            Runs::Compute => match self.paces.get(usize::from(number)) {
+                Some(pace) if pace.runs_in_place() => self.compute_here(pace, context, arguments, &ending, reply),
+                _ => self.compute(number, context, arguments, ending),
+            },
             Runs::Async => self.wait(context, arguments, ending, reply),
         }
     }
@@ -133,16 +143,32 @@ where
     F: Fn(S, Context, S::Req) -> Fut,
     Fut: Future<Output = Result<S::Resp, ServerError>> + Send + 'static,
 {
-    fn compute(&self, context: Context, arguments: S::Req, ending: Ending) -> Started {
+    /// Runs a method that is known to be cheap.
+    fn compute_here(
+        &self,
+        pace: &Pace,
+        context: Context,
+        arguments: S::Req,
+        ending: &Ending,
+        reply: &mut Vec<u8>,
+    ) -> Started {
+        let began = Instant::now();
+        let ended = compute((self.serve)(self.service.clone(), context, arguments));
+        pace.note(began.elapsed());
+        Started::Done(ended.and_then(|result| ending.append(result, reply)))
+    }
+
+    fn compute(&self, number: u16, context: Context, arguments: S::Req, ending: Ending) -> Started {
         // Calling an async fn runs nothing of it yet.
         let future = (self.serve)(self.service.clone(), context, arguments);
+        let paces = Arc::clone(&self.paces);
         Started::Computes(Box::new(move || {
-            // A plain fn is over at its first poll.
-            match poll_once(pin!(future)) {
-                Ok(Poll::Ready(result)) => ending.answer(result),
-                Ok(Poll::Pending) => Err(Refusal::new(Status::BadResult, "a plain fn cannot wait")),
-                Err(panic) => Err(Refusal::new(Status::Panicked, panic)),
+            let began = Instant::now();
+            let ended = compute(future);
+            if let Some(pace) = paces.get(usize::from(number)) {
+                pace.note(began.elapsed());
             }
+            ending.answer(ended?)
         }))
     }
 
@@ -158,6 +184,16 @@ where
                 }
             })),
         }
+    }
+}
+
+/// Runs a plain fn, which is over at its first poll.
+#[inline]
+fn compute<R>(future: impl Future<Output = Result<R, ServerError>>) -> Result<Result<R, ServerError>, Refusal> {
+    match poll_once(pin!(future)) {
+        Ok(Poll::Ready(result)) => Ok(result),
+        Ok(Poll::Pending) => Err(Refusal::new(Status::BadResult, "a plain fn cannot wait")),
+        Err(panic) => Err(Refusal::new(Status::Panicked, panic)),
     }
 }
 

@@ -75,7 +75,7 @@ pub enum Frame<'a> {
 /// Fields of a bind.
 #[derive(Debug, PartialEq)]
 pub struct Bind<'a> {
-    /// The handle, chosen by the caller: the lowest that is free.
+    /// The handle, chosen by the caller: any that it had and gave back, or the next new one.
     pub handle: u32,
     /// The codec of arguments and results, see [`Codec`](super::codec::Codec).
     pub codec: u8,

@@ -1,9 +1,18 @@
 //! The system as its users meet it: both sides at once, through the public API of `farcall`.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 mod calls;
 mod daemon;
 mod deadlines;
+mod dynamic;
 mod evolution;
 mod harness;
 mod proxies;
+mod tarpc_peers;
 mod unix;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use farcall::names::Server;
 use farcall::{Address, Daemon, Limits, Publication, Uri};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
-use tokio::process::{Command, Child as Process};
+use tokio::process::{Child as Process, ChildStdin, Command};
 
 use crate::harness::{Clerk, Desk, LOOPBACK, soon};
 use crate::hostile::{Open, Probe};
@@ -18,6 +18,8 @@ const READY: &str = "READY ";
 #[derive(Debug)]
 pub(crate) struct Child {
     process: Process,
+    /// Its end ends the child.
+    _lifeline: ChildStdin,
     pub(crate) uri: String,
 }
 
@@ -46,7 +48,11 @@ impl Child {
             }
         });
         let uri = uri.await;
-        Self { process, uri }
+        Self {
+            _lifeline: process.stdin.take().unwrap(),
+            process,
+            uri,
+        }
     }
 
     pub(crate) fn address(&self) -> Address {
@@ -77,10 +83,19 @@ impl Child {
         tokio::time::timeout(Duration::from_secs(35), self.process.wait()).await.expect("it ends by itself").unwrap()
     }
 
-    /// The most memory it ever had, in bytes.
+    /// The most memory it ever used, in bytes.
     pub(crate) fn peak_memory(&self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    /// The most memory it ever reserved, in bytes.
+    pub(crate) fn peak_reserved(&self) -> u64 {
+        self.status("VmPeak:")
+    }
+
+    fn status(&self, key: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap();
         let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
         kilobytes << 10
     }
@@ -98,6 +113,13 @@ fn acts_a_role() {
         let _ = tokio::io::stdin().read_to_end(&mut Vec::new()).await;
         std::process::exit(9);
     });
+    std::panic::set_hook(Box::new(|info| {
+        // Only the clerk may panic, and only where it is asked to.
+        if !info.location().is_some_and(|place| place.file().ends_with("harness.rs")) {
+            eprintln!("{info}");
+            std::process::abort();
+        }
+    }));
     let (name, settings) = role.split_once(' ').unwrap_or((&role, ""));
     match name {
         "worker" => runtime.block_on(work(&Settings(settings))),

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use farcall::names::Selector;
-use farcall::{CallError, Fleet, Proxy};
+use farcall::{CallError, Fleet};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -16,19 +16,22 @@ async fn worker(service: &NameService, name: &str, settings: &str) -> Child {
     Child::start(&format!("worker ns={} name={name} {settings}", service.address())).await
 }
 
+/// Waits until so many calls of its other methods have begun at a desk whose `count` nobody else calls.
+async fn has_begun(desk: &DeskProxy, wanted: u64) {
+    for counted in 1.. {
+        if soon(desk.count()).await.unwrap() - counted >= wanted {
+            return;
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_call_in_flight_at_a_killed_worker_ends_at_once_with_one_outcome() {
     const CALLS: u64 = 1_000;
     let child = Child::start("worker").await;
     let desk = soon(DeskProxy::connect(&child.uri)).await.unwrap();
-    let mut calls = JoinSet::new();
-    for n in 0..CALLS {
-        let desk = desk.clone();
-        calls.spawn(async move { desk.wait(n).await });
-    }
-    // Calls of one connection are read in order: all of them have begun when this one is answered.
-    tokio::task::yield_now().await;
-    while soon(desk.count()).await.unwrap() <= CALLS {}
+    let calls: JoinSet<_> = (0..CALLS).map(|n| desk.wait(n)).collect();
+    has_begun(&desk, CALLS).await;
     let began = Instant::now();
     child.kill().await;
     let ended = soon(calls.join_all()).await;
@@ -59,8 +62,7 @@ async fn a_map_over_workers_of_which_one_is_killed_is_exact_and_its_name_goes_wi
             (results, retried)
         }
     });
-    // It counts the calls of the map, which all wait, and this one.
-    while soon(direct.count()).await.unwrap() < 2 || soon(direct.count()).await.unwrap() < 6 {}
+    has_begun(&direct, 4).await;
     victim.kill().await;
     let (results, retried) = soon(mapping).await.unwrap();
     assert_eq!(results.unwrap(), (0..ITEMS).collect::<Vec<_>>());
@@ -101,7 +103,7 @@ async fn a_daemon_told_to_end_under_load_costs_no_idempotent_call() {
         });
     }
     let direct = soon(DeskProxy::connect(&leaving.uri)).await.unwrap();
-    while soon(direct.count()).await.unwrap() < 50 {}
+    has_begun(&direct, 50).await;
     leaving.signal("TERM").await;
     let status = leaving.ended().await;
     assert_eq!(status.code(), Some(0));
@@ -123,12 +125,8 @@ async fn a_worker_that_is_stopped_is_noticed_by_its_silence_and_the_others_go_on
     let _other = worker(&service, "desk.2", "gate=open").await;
     let fleet: Fleet<DeskProxy> = soon(Fleet::find(&service.uri("desk.*"))).await.unwrap();
     let direct = soon(DeskProxy::connect(&stopped.uri)).await.unwrap();
-    let mut calls = JoinSet::new();
-    for n in 0..50 {
-        let desk = direct.clone();
-        calls.spawn(async move { desk.wait(n).await });
-    }
-    while soon(direct.count()).await.unwrap() <= 50 {}
+    let mut calls: JoinSet<_> = (0..50).map(|n| direct.wait(n)).collect();
+    has_begun(&direct, 50).await;
     stopped.signal("STOP").await;
     let began = Instant::now();
     let mapping = tokio::spawn(async move { fleet.map(0..500, |desk, n| desk.wait_safely(n)).await });

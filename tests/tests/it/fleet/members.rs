@@ -26,7 +26,7 @@ async fn results_come_in_the_order_of_the_items_and_everybody_gets_a_share() {
     assert!(heard.into_iter().eq(expected), "progress counts every item once");
     let shares = fleet.shares();
     assert_eq!(shares.iter().map(|(_, calls)| calls).sum::<u64>(), ITEMS as u64);
-    assert!(shares.len() == 3 && shares.iter().all(|(_, calls)| *calls > 100), "{shares:?}");
+    assert!(shares.len() == 3 && shares.iter().all(|(_, calls)| *calls > 0), "{shares:?}");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use farcall::{Daemon, Limits};
 use farcall_shared::wire::handshake::Side;
 
 use super::wire::{Raw, any, hello};
-use crate::harness::{House, soon};
+use crate::harness::House;
 
 /// What a daemon answers to these first bytes, once it has closed.
 async fn answer_to(bytes: &[u8]) -> Vec<u8> {

@@ -5,7 +5,7 @@ use farcall_shared::wire::frame;
 use farcall_shared::wire::status::Status;
 
 use super::wire::{DEPTH, ECHO, Open, Probe, Raw, Said, WAIT, any, bind, bind_probe, call, call_with, reply};
-use crate::harness::House;
+use crate::harness::{DeskProxy, House, soon};
 
 #[tokio::test]
 async fn what_no_peer_may_do_ends_the_connection_with_a_fault_that_names_it() {
@@ -20,7 +20,7 @@ async fn what_no_peer_may_do_ends_the_connection_with_a_fault_that_names_it() {
         (any(5, &[8; 30]), "call flags 0x08 are unknown to this version"),
         (any(5, &[0; 10]), "cut short or malformed"),
         (bind(0, Codec::Postcard), "bind of handle 0, which is bound already"),
-        (bind(5, Codec::Postcard), "bind of handle 5: the next free one is 1"),
+        (bind(5, Codec::Postcard), "bind of handle 5: the next new one is 1"),
         (bind(u32::MAX, Codec::Postcard), "bind of handle 4294967295"),
         (
             [call(1, WAIT, &(5u64,)), call(1, WAIT, &(5u64,))].concat(),
@@ -64,6 +64,50 @@ async fn what_a_peer_may_do_without_sense_costs_it_an_error_at_most() {
     raw.send(&call_with(2, 1, ECHO, b"\x00")).await;
     assert_eq!(raw.reply_to(2).await.0, Status::BadArguments as u16);
     assert!(raw.echoes().await);
+}
+
+#[tokio::test]
+async fn handles_are_given_back_and_taken_again_in_any_order() {
+    let house = House::new().await;
+    let mut raw = Raw::bound(house.daemon.address()).await;
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut held = vec![true];
+    for _ in 0..2_000 {
+        let handle = random.usize(..=held.len().min(40));
+        if held.get(handle) == Some(&true) {
+            held[handle] = false;
+            let mut unbind = Vec::new();
+            frame::put_unbind(&mut unbind, handle as u32);
+            raw.send(&unbind).await;
+            raw.send(&call_with(1, handle as u32, ECHO, b"\x01x")).await;
+            assert_eq!(raw.reply_to(1).await.0, Status::UnknownObject as u16);
+        } else {
+            held.resize(held.len().max(handle + 1), true);
+            held[handle] = true;
+            raw.send(&bind(handle as u32, Codec::Postcard)).await;
+            assert_eq!(raw.said().await, Said::Bound(handle as u32, 0, String::new()));
+            raw.send(&call_with(1, handle as u32, ECHO, b"\x01x")).await;
+            assert_eq!(raw.reply_to(1).await, (0, b"\x01x".to_vec()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn proxies_that_go_in_the_order_they_came_leave_their_connection_as_it_was() {
+    let house = House::new().await;
+    let mut proxies = Vec::new();
+    for _ in 0..3 {
+        proxies.push(soon(DeskProxy::connect(&house.uri)).await.unwrap());
+    }
+    let call = house.desk.wait(7);
+    house.gate().arrived(1).await;
+    proxies.into_iter().for_each(drop);
+    let next = soon(DeskProxy::connect(&house.uri)).await.unwrap();
+    assert_eq!(soon(next.square(3)).await, Ok(9));
+    house.gate().open(1);
+    assert_eq!(soon(call).await, Ok(7), "the connection was never cut");
 }
 
 #[tokio::test]

@@ -57,7 +57,7 @@ impl Probe for Open {
 #[derive(Debug)]
 pub(super) struct Raw {
     reading: OwnedReadHalf,
-    writing: Option<OwnedWriteHalf>,
+    writing: OwnedWriteHalf,
 }
 
 /// A frame, its texts copied.
@@ -99,17 +99,14 @@ impl Raw {
 
     pub(super) fn over(socket: TcpStream) -> Self {
         let (reading, writing) = socket.into_split();
-        Self {
-            reading,
-            writing: Some(writing),
-        }
+        Self { reading, writing }
     }
 
     /// Dials and shakes hands as a caller.
     pub(super) async fn connect(address: &Address) -> Self {
         let mut raw = Self::dial(address).await;
         raw.send(&hello(Side::Dialled)).await;
-        raw.welcome().await;
+        assert!(raw.welcome().await);
         raw
     }
 
@@ -121,34 +118,24 @@ impl Raw {
         raw
     }
 
-    /// Reads the peer's half of the handshake.
-    pub(super) async fn welcome(&mut self) {
+    /// Reads the peer's half of the handshake; false when it closed instead.
+    pub(super) async fn welcome(&mut self) -> bool {
         let mut preface = [0; PREFACE_BYTES];
-        soon(self.reading.read_exact(&mut preface)).await.unwrap();
-        assert!(self.payload().await.is_some());
+        soon(self.reading.read_exact(&mut preface)).await.is_ok() && soon(self.payload()).await.is_some()
     }
 
     pub(super) async fn send(&mut self, bytes: &[u8]) {
-        soon(self.writing().write_all(bytes)).await.unwrap();
+        soon(self.writing.write_all(bytes)).await.unwrap();
     }
 
     /// Sends to a peer that may close meanwhile, and may take as long as it likes.
     pub(super) async fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.writing().write_all(bytes).await
-    }
-
-    fn writing(&mut self) -> &mut OwnedWriteHalf {
-        self.writing.as_mut().expect("it was not taken")
-    }
-
-    /// The half that writes, for another task.
-    pub(super) fn take_writing(&mut self) -> OwnedWriteHalf {
-        self.writing.take().expect("it was not taken")
+        self.writing.write_all(bytes).await
     }
 
     /// Says that nothing more comes, and waits until the peer closes.
     pub(super) async fn finish(&mut self) {
-        let _ = soon(self.writing().shutdown()).await;
+        let _ = soon(self.writing.shutdown()).await;
         self.rest().await;
     }
 
@@ -162,14 +149,19 @@ impl Raw {
 
     async fn payload(&mut self) -> Option<Vec<u8>> {
         let mut length = [0; LENGTH_BYTES];
-        soon(self.reading.read_exact(&mut length)).await.ok()?;
+        self.reading.read_exact(&mut length).await.ok()?;
         let mut payload = vec![0; u32::from_le_bytes(length) as usize];
-        soon(self.reading.read_exact(&mut payload)).await.ok()?;
+        self.reading.read_exact(&mut payload).await.ok()?;
         Some(payload)
     }
 
-    /// The next frame.
+    /// The next frame, which must come.
     pub(super) async fn said(&mut self) -> Said {
+        soon(self.says()).await
+    }
+
+    /// The next frame, whenever it comes.
+    pub(super) async fn says(&mut self) -> Said {
         let Some(payload) = self.payload().await else {
             return Said::End;
         };

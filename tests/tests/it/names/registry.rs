@@ -161,7 +161,7 @@ async fn lists_select_by_prefix_glob_and_tags_and_come_in_pages() {
 #[tokio::test]
 async fn what_cannot_be_a_name_is_refused_by_name() {
     over_both(async |names| {
-        for name in ["", "a b", "a\nb", &"x".repeat(513)] {
+        for name in ["", " a", "a\nb", &"x".repeat(513)] {
             let refused = soon(names.register(registration(name, 1))).await.unwrap();
             assert!(matches!(refused, Err(NameError::Invalid { .. })), "{name:?}: {refused:?}");
         }

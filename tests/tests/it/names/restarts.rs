@@ -10,10 +10,12 @@ fn file(place: &tempfile::TempDir) -> String {
 }
 
 #[tokio::test]
-async fn names_leases_and_epochs_go_on_and_watches_begin_anew() {
+async fn names_leases_and_epochs_go_on_and_older_watches_begin_anew() {
     let place = tempfile::tempdir().unwrap();
     let service = NameService::at(LOOPBACK, &file(&place)).await;
     let names = service.proxy().await;
+    let all = Selector::Prefix(String::new());
+    let oldest = soon(names.watch(all.clone(), None, 0)).await.unwrap().unwrap();
     let long = soon(names.grant(60_000)).await.unwrap().unwrap();
     let short = soon(names.grant(1_000)).await.unwrap().unwrap();
     let plain = soon(names.register(registration("plain", 1))).await.unwrap().unwrap();
@@ -21,7 +23,6 @@ async fn names_leases_and_epochs_go_on_and_watches_begin_anew() {
     soon(names.register(leased("short", 3, short.id))).await.unwrap().unwrap();
     let last = soon(names.register(registration("gone", 4))).await.unwrap().unwrap();
     soon(names.remove("gone".into())).await.unwrap().unwrap();
-    let all = Selector::Prefix(String::new());
     let before = soon(names.watch(all.clone(), None, 0)).await.unwrap().unwrap();
 
     let service = service.restart(&file(&place)).await;
@@ -33,7 +34,9 @@ async fn names_leases_and_epochs_go_on_and_watches_begin_anew() {
     let next = soon(names.register(registration("next", 5))).await.unwrap().unwrap();
     assert!(next > last, "{next} follows {last}");
     let news = soon(names.watch(all.clone(), Some(before.revision), 0)).await.unwrap().unwrap();
-    assert!(news.reset, "history does not reach back over a restart");
+    assert!(!news.reset && news.changes.len() == 1, "who saw all before the end misses nothing: {news:?}");
+    let news = soon(names.watch(all.clone(), Some(oldest.revision), 0)).await.unwrap().unwrap();
+    assert!(news.reset && news.changes.len() == 4, "history does not reach back over a restart: {news:?}");
     // The lease that nobody renews ends here too.
     let mut from = news.revision;
     while soon(names.lookup("short".into())).await.unwrap().is_ok() {

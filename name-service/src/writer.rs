@@ -173,7 +173,7 @@ impl Shared {
         if let Err(e) = &kept {
             tracing::error!("{e}");
         }
-        answers.into_iter().for_each(|answer| answer(kept.as_ref().map(|()| ())));
+        answers.into_iter().for_each(|answer| answer(kept.as_ref().copied()));
         kept
     }
 }

@@ -107,7 +107,7 @@ where
         }
     }
     // Writes the replies that came after the last look.
-    let _ = futures_util::poll!(requests.next());
+    let _ = requests.next().now_or_never();
 }
 
 async fn answer<Req, R, F, Fut>(core: Arc<Core>, run: F, context: Context, request: Req) -> Result<R, ServerError>

@@ -118,8 +118,8 @@ pub(super) struct Register {
     pub(super) name: String,
     /// Where it leads: far:OBJECT@HOST:PORT or far:OBJECT@unix:PATH
     pub(super) uri: String,
-    /// A tag or a key=value pair to find it by; may be given many times
-    #[arg(long, value_name = "TAG|KEY=VALUE")]
+    /// Tags and key=value pairs to find it by
+    #[arg(long, value_name = "TAG|KEY=VALUE", num_args = 1..)]
     pub(super) meta: Vec<String>,
     /// Take the name over from whoever has it
     #[arg(long)]

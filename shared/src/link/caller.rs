@@ -296,7 +296,7 @@ impl Drop for HalfFrame<'_> {
 #[inline]
 fn milliseconds(within: Duration) -> u32 {
     let whole = u32::try_from(within.as_millis()).unwrap_or(u32::MAX);
-    whole.saturating_add(u32::from(within.subsec_nanos() % 1_000_000 != 0))
+    whole.saturating_add(u32::from(!within.subsec_nanos().is_multiple_of(1_000_000)))
 }
 
 struct OnDrop<F: FnMut()>(F);

@@ -141,14 +141,14 @@ async fn meet(socket: &mut Socket, received: &mut BytesMut, side: Side) -> Resul
         std::mem::replace(&mut agreed, Ok(()))?;
     }
     loop {
-        if let Some(total) = handshake::hello_bytes(received)? {
-            if received.len() >= total {
-                let bytes = received.split_to(total);
-                // A callee that shares no version says so in its hello's place; its own words are the better error.
-                let hello = Hello::parse(&bytes[LENGTH_BYTES..], side)?;
-                agreed?;
-                return Ok(hello);
-            }
+        if let Some(total) = handshake::hello_bytes(received)?
+            && received.len() >= total
+        {
+            let bytes = received.split_to(total);
+            // A callee that shares no version says so in its hello's place; its own words are the better error.
+            let hello = Hello::parse(&bytes[LENGTH_BYTES..], side)?;
+            agreed?;
+            return Ok(hello);
         }
         read_more(socket, received).await?;
     }

@@ -53,10 +53,12 @@ impl Server {
     /// See [`ServerError`]; each names the culprit.
     pub async fn bind(address: &str, store: &str) -> Result<Self, ServerError> {
         let place: Place = store.parse()?;
-        // First the address: a store that another name service uses is then told as what it is, a port in use.
-        let daemon = Daemon::builder().grace(GRACE).bind(address).await?;
         let start = Instant::now();
-        let (store, registry) = Store::open(&place, Limits::default(), seed(), start.elapsed())?;
+        let opened = Store::open(&place, Limits::default(), seed(), start.elapsed());
+        // The address comes last: whoever reaches it must find the object there. Its error comes first: a store that
+        // another name service uses is told as what it is, a port in use.
+        let daemon = Daemon::builder().grace(GRACE).bind(address).await?;
+        let (store, registry) = opened?;
         let writer = Writer::start(store, registry, start).map_err(ServerError::Thread)?;
         let ending = CancellationToken::new();
         let service = Service::new(writer, ending.clone());

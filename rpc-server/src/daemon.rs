@@ -16,6 +16,7 @@ use farcall_shared::uri::{Address, ObjectUri, UriError, with_default_port};
 use farcall_shared::wire::status::{Refusal, Status};
 use parking_lot::Mutex;
 use slab::Slab;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -55,6 +56,8 @@ pub(crate) struct Core {
     grace: Duration,
     names: Names,
     links: Mutex<Slab<Link>>,
+    /// A permit for each connection, from the moment it is accepted.
+    connections: Arc<Semaphore>,
     /// Everything the daemon runs.
     pub(crate) tasks: TaskTracker,
     /// No further connections.
@@ -217,6 +220,7 @@ impl Builder {
             max_connections: self.max_connections,
             grace: self.grace,
             links: Mutex::default(),
+            connections: Arc::new(Semaphore::new(self.max_connections)),
             tasks,
             closing: stop.child_token(),
             stop,
@@ -332,13 +336,18 @@ impl Daemon {
         there
     }
 
-    /// Serves until ctrl-c or SIGTERM, then ends in good order; see [`shutdown`](Self::shutdown).
+    /// Serves until ctrl-c or SIGTERM, then ends in good order; see [`shutdown`](Self::shutdown). A second signal cuts
+    /// what is still running.
     ///
     /// # Errors
     /// Signals, when they cannot be watched.
     pub async fn run_until_ctrl_c(self) -> Result<(), DaemonError> {
-        let signal = Self::ctrl_c()?;
-        self.run_until(signal).await;
+        Self::ctrl_c()?.await;
+        let again = Self::ctrl_c()?;
+        tokio::select! {
+            () = self.shutdown() => {}
+            () = again => tracing::warn!("signalled again: calls that were still running are cut"),
+        }
         Ok(())
     }
 
@@ -417,17 +426,20 @@ impl Core {
     async fn accept_all(self: Arc<Self>, listener: Listener) {
         while let Some(accepted) = self.closing.run_until_cancelled(listener.accept()).await {
             match accepted {
-                Ok((socket, peer)) if self.links.lock().len() >= self.max_connections => {
-                    tracing::warn!(%peer, "refusing a connection: {} are open, as many as may be", self.max_connections);
-                    drop(socket);
-                }
-                Ok((socket, peer)) => {
-                    let core = Arc::clone(&self);
-                    self.tasks.spawn(async move {
-                        let stop = core.stop.clone();
-                        stop.run_until_cancelled(core.serve(socket, peer)).await;
-                    });
-                }
+                Ok((socket, peer)) => match Arc::clone(&self.connections).try_acquire_owned() {
+                    Ok(permit) => {
+                        let core = Arc::clone(&self);
+                        self.tasks.spawn(async move {
+                            let _until_its_end = permit;
+                            let stop = core.stop.clone();
+                            stop.run_until_cancelled(core.serve(socket, peer)).await;
+                        });
+                    }
+                    Err(_) => {
+                        let most = self.max_connections;
+                        tracing::warn!(%peer, "refusing a connection: {most} are open, as many as may be");
+                    }
+                },
                 Err(e) => {
                     // Out of file descriptors, as a rule: those in use come back.
                     tracing::warn!("cannot accept a connection: {e}");

@@ -118,7 +118,7 @@ impl Bound {
         &self.0.link
     }
 
-    /// Waits for the peer's answer to the binding.
+    /// Waits for the peer's answer to the binding, at most 10 s.
     ///
     /// # Errors
     /// Rejected when the peer has no such object or another incarnation; NotSent when the connection ended.
@@ -126,11 +126,23 @@ impl Bound {
     /// # Cancel safety
     /// Cancel safe.
     pub async fn accepted(&self) -> Result<(), CallError> {
+        match tokio::time::timeout(DEADLINE, self.answered()).await {
+            Ok(answer) => answer,
+            Err(_) => Err(CallError::NotSent {
+                target: Arc::clone(&self.0.label),
+                reason: NotSent::Expired(DEADLINE),
+            }),
+        }
+    }
+
+    async fn answered(&self) -> Result<(), CallError> {
         std::future::poll_fn(|cx| {
             let mut state = self.0.link.0.state.lock();
             Poll::Ready(match state.binds.get_mut(self.0.handle as usize) {
                 Some(BindSlot::Asked(wakers)) => {
-                    wakers.push(cx.waker().clone());
+                    if !wakers.iter().any(|known| known.will_wake(cx.waker())) {
+                        wakers.push(cx.waker().clone());
+                    }
                     return Poll::Pending;
                 }
                 Some(BindSlot::Refused(status, text)) => {

@@ -76,7 +76,7 @@ async fn a_stock_tarpc_client_calls_an_object_at_the_tarpc_door() {
         assert_eq!(stock.square(context::current(), 3).await.unwrap(), 9);
         house.gate().open(1);
     };
-    let (waited, ()) = soon(async { tokio::join!(waits, meanwhile) }).await;
+    let (waited, ()) = soon(Box::pin(async { tokio::join!(waits, meanwhile) })).await;
     assert_eq!(waited.unwrap(), 5);
     // The same object as behind farcall's own door.
     assert_eq!(soon(house.desk.count()).await, Ok(2));

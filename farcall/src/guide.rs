@@ -1,0 +1,525 @@
+//! The guide: each section with examples that run.
+
+pub mod contract {
+    //! Defining a contract: a trait that both sides use.
+    //!
+    //! ```
+    //! use serde::{Deserialize, Serialize};
+    //!
+    //! #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    //! pub struct Page {
+    //!     pub title: String,
+    //!     pub words: Vec<String>,
+    //! }
+    //!
+    //! #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    //! pub enum FetchError {
+    //!     Missing(String),
+    //! }
+    //!
+    //! /// A shelf of pages.
+    //! #[farcall::remote]
+    //! pub trait Shelf {
+    //!     /// Counts the words that begin with these letters.
+    //!     #[idempotent]
+    //!     fn count(&self, page: Page, beginning: String) -> u64;
+    //!     /// Gets a page.
+    //!     #[idempotent]
+    //!     async fn fetch(&self, title: String) -> Result<Page, FetchError>;
+    //!     /// Puts a page there.
+    //!     async fn store(&self, page: Page);
+    //!     /// Leaves a line in the shelf's log.
+    //!     #[oneway]
+    //!     fn note(&self, line: String);
+    //! }
+    //!
+    //! struct Empty;
+    //!
+    //! impl Shelf for Empty {
+    //!     fn count(&self, page: Page, beginning: String) -> u64 {
+    //!         page.words.iter().filter(|word| word.starts_with(&beginning)).count() as u64
+    //!     }
+    //!     async fn fetch(&self, title: String) -> Result<Page, FetchError> {
+    //!         Err(FetchError::Missing(title))
+    //!     }
+    //!     async fn store(&self, _: Page) {}
+    //!     fn note(&self, line: String) {
+    //!         println!("{line}");
+    //!     }
+    //! }
+    //!
+    //! # #[tokio::main]
+    //! # async fn main() -> anyhow::Result<()> {
+    //! let daemon = farcall::Daemon::bind("localhost:0").await?;
+    //! let uri = daemon.register("shelf", Empty.serve())?;
+    //! let shelf = ShelfProxy::connect(&uri.to_string()).await?;
+    //! // One `?` for the call, one for what the method returned.
+    //! assert_eq!(shelf.fetch("x".into()).await?, Err(FetchError::Missing("x".into())));
+    //! shelf.note("that was all".into()).await?;
+    //! # Ok(())
+    //! # }
+    //! ```
+    //!
+    //! [`#[remote]`](crate::remote) keeps the trait as it stands and writes beside it `Shelf::serve`, the object for a
+    //! daemon, and `ShelfProxy`, the typed proxy.
+    //!
+    //! | in the trait | means |
+    //! |---|---|
+    //! | `fn` | it computes: it runs on the daemon's compute pool, where it holds up nobody's I/O |
+    //! | `async fn` | it waits: it runs on the I/O runtime, any number at a time; do not compute or block in it |
+    //! | `#[idempotent]` | running it twice is as good as once: proxies repeat a call whose end they do not know |
+    //! | `#[oneway]` | no reply: the call ends when it is on its way, and nobody hears of its end |
+    //! | `///` | kept, and shown by `nsc describe` |
+    //!
+    //! Many calls run on one object at a time, so a method has `&self`; what changes stands behind a lock or an atomic.
+    //! A cheap `fn`, one that takes some microseconds every time, comes to run where its call was read.
+    //!
+    //! # What cannot be remote
+    //!
+    //! Each of these is a compile error that says what to write instead.
+    //!
+    //! | not | but |
+    //! |---|---|
+    //! | `&str`, `&[T]`, `&T` as argument or result | `String`, `Vec<T>`, `T` |
+    //! | `impl Trait`, `dyn Trait`, function pointers | the type itself, or an enum of the types it may be |
+    //! | generic traits and methods | the types written out, or one trait for each |
+    //! | `&mut self`, `self`, no receiver | `&self` |
+    //! | default bodies, associated types, constants, supertraits | the body in the `impl`, the types in the methods |
+    //! | two methods whose names differ only in underscores and case | other names |
+    //! | more than 12 arguments, more than 1,024 methods | a struct, two traits |
+    //!
+    //! # Changing a contract
+    //!
+    //! Methods are found by name, and each has a signature: a number made of its name and the shapes of its arguments
+    //! and result. So methods can be added, removed and reordered while old and new programs talk with each other; only a
+    //! method that is missing or has changed shape is refused, by name. Names of arguments, structs and enums, docs and
+    //! marks are no part of the shape; names and order of fields and variants are.
+}
+
+pub mod serving {
+    //! Serving and publishing: the daemon and its objects.
+    //!
+    //! ```
+    //! use farcall::{Daemon, Publication, PublishError, names};
+    //! # #[farcall::remote]
+    //! # pub trait Worker { fn process(&self, data: i64) -> i64; }
+    //! # struct Squarer;
+    //! # impl Worker for Squarer { fn process(&self, data: i64) -> i64 { data * data } }
+    //! # #[tokio::main]
+    //! # async fn main() -> anyhow::Result<()> {
+    //! # let ns = names::Server::bind("localhost:0", "memory").await?;
+    //! # let at = ns.address();
+    //! let daemon = Daemon::builder().names(at.to_string()).compute_threads(2).bind("localhost:0").await?;
+    //!
+    //! // Hosted here; who knows the URI can call it.
+    //! let uri = daemon.register("quiet", Squarer.serve())?;
+    //! assert!(uri.to_string().starts_with("far:quiet@localhost:"));
+    //!
+    //! // Hosted here and registered in the name service. A name has one owner unless more is asked for.
+    //! daemon.publish("worker.1", Squarer.serve()).await?;
+    //! let other = Daemon::builder().names(at.to_string()).bind("localhost:0").await?;
+    //! let taken = other.publish("worker.1", Squarer.serve()).await;
+    //! assert!(matches!(taken, Err(PublishError::Names { name, .. }) if name == "worker.1"));
+    //!
+    //! // Members of a group, with something to find them by.
+    //! let how = Publication::group().with_tag("kind=square").with_tag("fast");
+    //! daemon.publish_as("squarers", Squarer.serve(), how.clone()).await?;
+    //! other.publish_as("squarers", Squarer.serve(), how).await?;
+    //! let any = WorkerProxy::connect(&format!("farmeta:fast,kind=square@{at}")).await?;
+    //! assert_eq!(any.process(3).await?, 9);
+    //!
+    //! // Takes one away, and its name.
+    //! assert!(daemon.unregister("worker.1").await);
+    //!
+    //! // Or `daemon.run_until_ctrl_c().await?`, which does this at ctrl-c and SIGTERM.
+    //! daemon.shutdown().await;
+    //! # Ok(())
+    //! # }
+    //! ```
+    //!
+    //! [`Daemon::bind`](crate::Daemon::bind) listens at `HOST:PORT` (port 0 is any free one) or `unix:PATH` and serves
+    //! from then on. An address that others cannot dial, such as `0.0.0.0`, needs
+    //! [`advertise`](crate::Builder::advertise) before it can publish.
+    //!
+    //! | [`Publication`](crate::Publication) | when the name exists already |
+    //! |---|---|
+    //! | `default()` | refused, saying by whom |
+    //! | `replace()` | taken over |
+    //! | `group()` | one more member; callers get any of them, fleets all |
+    //!
+    //! A daemon's names hang on its lease: they go some 10 s after it vanishes. It renews the lease, and registers all
+    //! again when the name service has lost them. While the name service is away, calls go on.
+    //!
+    //! # Ending
+    //!
+    //! [`shutdown`](crate::Daemon::shutdown) withdraws the names, rejects new calls as draining, answers those in flight
+    //! for at most the [`grace`](crate::Builder::grace) time of 30 s, and closes the connections. Dropping the last
+    //! `Daemon` instead cuts them.
+    //!
+    //! # What callers cannot do to it
+    //!
+    //! A panic, a bad argument, an unknown object or method, a message over the limit or bytes of any other protocol are
+    //! an error to their sender and to nobody else. When the queue of the compute pool is full, callers are rejected as
+    //! overloaded.
+}
+
+pub mod calling {
+    //! Calling: URIs, proxies, deadlines, retries, outcomes.
+    //!
+    //! | URI | leads to |
+    //! |---|---|
+    //! | `far:OBJECT@HOST:PORT` | the object at that address |
+    //! | `far:OBJECT@unix:PATH` | the object behind that Unix socket |
+    //! | `farname:NAME` | whatever the name service has under that name; of a group, any member |
+    //! | `farmeta:TAG,TAG` | any object that carries all these tags |
+    //!
+    //! `farname:` and `farmeta:` URIs may end in `@HOST:PORT`, the name service to ask. Without it that is the one in
+    //! `FARCALL_NS`, or `localhost:9090`.
+    //!
+    //! ```
+    //! use std::time::Duration;
+    //!
+    //! use farcall::{CallError, Daemon, Proxy, Retries};
+    //! # #[farcall::remote]
+    //! # pub trait Worker {
+    //! #     #[idempotent] fn process(&self, data: i64) -> i64;
+    //! #     async fn sleep(&self);
+    //! # }
+    //! # struct Squarer;
+    //! # impl Worker for Squarer {
+    //! #     fn process(&self, data: i64) -> i64 { data.checked_mul(data).expect("a small number") }
+    //! #     async fn sleep(&self) { std::future::pending().await }
+    //! # }
+    //! # #[tokio::main]
+    //! # async fn main() -> anyhow::Result<()> {
+    //! # let daemon = Daemon::bind("localhost:0").await?;
+    //! # let uri = daemon.register("worker.1", Squarer.serve())?.to_string();
+    //! let worker = WorkerProxy::connect(&uri).await?;
+    //!
+    //! // Calls start when they are made: these three travel together.
+    //! let (a, b, c) = (worker.process(1), worker.process(2), worker.process(3));
+    //! assert_eq!([a.await?, b.await?, c.await?], [1, 4, 9]);
+    //!
+    //! match worker.process(i64::MAX).await {
+    //!     Ok(square) => println!("{square}"),
+    //!     // It ran and failed; here it panicked.
+    //!     Err(CallError::Failed { reason, .. }) => assert!(reason.to_string().contains("a small number")),
+    //!     // It did not start: unknown, overloaded, draining, stale … May be sent again, here or elsewhere.
+    //!     Err(CallError::Rejected { reason, .. }) => println!("refused: {reason}"),
+    //!     // Nothing left this process. May be sent again, here or elsewhere.
+    //!     Err(CallError::NotSent { reason, .. }) => println!("not sent: {reason}"),
+    //!     // It may have run: no reply by the deadline, or the connection ended first.
+    //!     Err(CallError::Unknown { reason, .. }) => println!("who knows: {reason}"),
+    //!     Err(other) => return Err(other.into()),
+    //! }
+    //!
+    //! // A deadline for one call, or for all calls of a clone.
+    //! let late = worker.with_deadline(Duration::from_millis(20)).sleep().await;
+    //! assert!(matches!(late, Err(CallError::Unknown { .. })));
+    //! let plain = worker.with_retries(Retries::Never);
+    //! assert_eq!(plain.process(4).await?, 16);
+    //! # Ok(())
+    //! # }
+    //! ```
+    //!
+    //! A proxy is cheap to clone and shared by any number of tasks. All proxies to one daemon share one connection, which
+    //! is made again by itself when it breaks. Dropping a call's future cancels the call at the server.
+    //!
+    //! # Deadlines
+    //!
+    //! Every call has one: [`DEFAULT_DEADLINE`](crate::DEFAULT_DEADLINE), 30 s, unless
+    //! [`with_deadline`](crate::Proxy::with_deadline) says another. It holds for all of the call, with looking up,
+    //! connecting and retries. Zero means no time at all; past 30 days is cut to 30 days.
+    //!
+    //! # Retries
+    //!
+    //! | outcome | by itself, with [`Retries::Safe`](crate::Retries) |
+    //! |---|---|
+    //! | NotSent because the connection ended; Rejected as stale or draining | once more, over a new connection or look-up |
+    //! | the same, NotSent for want of a connection, or Rejected as overloaded, of an `#[idempotent]` method | until the deadline, with growing pauses |
+    //! | Unknown, of an `#[idempotent]` method | until the deadline |
+    //! | everything else | told at once |
+    //!
+    //! [`is_safe_to_retry`](crate::CallError::is_safe_to_retry) and
+    //! [`is_worth_retrying`](crate::CallError::is_worth_retrying) say what a program of its own may do.
+}
+
+pub mod fleets {
+    //! Fleets: one computation spread over many objects.
+    //!
+    //! ```
+    //! use farcall::{Daemon, Fleet, names};
+    //! # #[farcall::remote]
+    //! # pub trait Worker { #[idempotent] fn process(&self, data: i64) -> i64; }
+    //! # struct Squarer;
+    //! # impl Worker for Squarer { fn process(&self, data: i64) -> i64 { data * data } }
+    //! # #[tokio::main]
+    //! # async fn main() -> anyhow::Result<()> {
+    //! # let ns = names::Server::bind("localhost:0", "memory").await?;
+    //! # let at = ns.address();
+    //! let daemon = Daemon::builder().names(at.to_string()).bind("localhost:0").await?;
+    //! for name in ["worker.1", "worker.2"] {
+    //!     daemon.publish(name, Squarer.serve()).await?;
+    //! }
+    //!
+    //! let fleet = Fleet::<WorkerProxy>::find(&format!("farname:worker.*@{at}")).await?;
+    //! assert_eq!(fleet.len(), 2);
+    //!
+    //! let mut last = 0;
+    //! let squares: Vec<i64> = fleet
+    //!     .map_with(0..500, |worker, n| worker.process(n), |progress| last = progress.done)
+    //!     .await?;
+    //! assert_eq!((squares[20], last), (400, 500));
+    //! assert_eq!(fleet.shares().iter().map(|(_, items)| items).sum::<u64>(), 500);
+    //! # Ok(())
+    //! # }
+    //! ```
+    //!
+    //! A fleet is found by a pattern of names (`*`, `?`, `[a-z]`) or by tags, and stays live: members that come get work,
+    //! members that go get none. Results are in the order of the items.
+    //!
+    //! Each member has a window of calls in flight that grows while they are cheap. An item goes to another member when
+    //! its call surely did not run, or when its method is `#[idempotent]`; so mark what a fleet is to survive with. Any other
+    //! failure ends the `map` with [`FleetError::Item`](crate::FleetError), naming the item. When no member answers for
+    //! 10 s it ends with `Empty`.
+}
+
+pub mod dynamic {
+    //! Dynamic proxies and objects: without types.
+    //!
+    //! ```
+    //! use farcall::{Arguments, CallError, Daemon, DynamicObject, DynamicProxy, Value};
+    //! # #[farcall::remote]
+    //! # pub trait Worker { /** Squares one number. */ fn process(&self, data: i64) -> i64; }
+    //! # struct Squarer;
+    //! # impl Worker for Squarer { fn process(&self, data: i64) -> i64 { data * data } }
+    //!
+    //! /// Answers every method with its name and how many arguments it got.
+    //! struct Parrot;
+    //!
+    //! impl DynamicObject for Parrot {
+    //!     async fn call(&self, method: String, arguments: Arguments) -> Result<Value, String> {
+    //!         match method.as_str() {
+    //!             "hush" => Err("a parrot cannot".into()),
+    //!             _ => Ok(Value::from(format!("{method} {}", arguments.positional.len()))),
+    //!         }
+    //!     }
+    //! }
+    //!
+    //! # #[tokio::main]
+    //! # async fn main() -> anyhow::Result<()> {
+    //! let daemon = Daemon::bind("localhost:0").await?;
+    //! let worker = daemon.register("worker", Squarer.serve())?.to_string();
+    //! let parrot = daemon.register("parrot", Parrot.serve())?.to_string();
+    //!
+    //! // Any object, by method name; arguments by position or by name.
+    //! let worker = DynamicProxy::connect(&worker).await?;
+    //! let square = worker.call("process", Arguments::positional([Value::from(12i64)])).await?;
+    //! assert_eq!(square.as_i64(), Some(144));
+    //! let square = worker.call("process", Arguments::named([("data", Value::from(5i64))])).await?;
+    //! assert_eq!(square, Value::from(25i64));
+    //!
+    //! // What it says about itself.
+    //! let described = worker.describe().await?;
+    //! assert_eq!(described.methods[0].to_string(), "process(data: i64) -> i64");
+    //! assert_eq!(described.methods[0].doc, "Squares one number.");
+    //!
+    //! // An object that answers any name. An error of a method is Failed to a dynamic caller.
+    //! let parrot = DynamicProxy::connect(&parrot).await?;
+    //! assert_eq!(parrot.call("hello", Arguments::default()).await?.as_str(), Some("hello 0"));
+    //! let refused = parrot.call("hush", Arguments::default()).await;
+    //! assert!(matches!(refused, Err(CallError::Failed { .. })));
+    //! # Ok(())
+    //! # }
+    //! ```
+    //!
+    //! [`value::to_value`](crate::value::to_value) and [`value::from_value`](crate::value::from_value) turn values of a
+    //! known type into dynamic ones and back. Dynamic calls are never repeated once they may have run. A dynamic
+    //! object answers dynamic callers only: typed proxies send no names.
+}
+
+pub mod tarpc {
+    //! Plain tarpc services, both ways: hosted in a daemon as they are, and farcall's objects for stock tarpc clients.
+    //!
+    //! ```
+    //! use farcall::{Daemon, TarpcStub};
+    //! use tarpc::context;
+    //! use tarpc::server::Serve;
+    //!
+    //! /// A plain tarpc service.
+    //! #[tarpc::service]
+    //! trait Greeter {
+    //!     async fn greet(name: String) -> String;
+    //! }
+    //!
+    //! #[derive(Clone)]
+    //! struct Polite;
+    //!
+    //! impl Greeter for Polite {
+    //!     async fn greet(self, _: context::Context, name: String) -> String {
+    //!         format!("good day, {name}")
+    //!     }
+    //! }
+    //!
+    //! /// A remote trait.
+    //! #[farcall::remote]
+    //! pub trait Worker {
+    //!     fn process(&self, data: i64) -> i64;
+    //! }
+    //! # struct Squarer;
+    //! # impl Worker for Squarer { fn process(&self, data: i64) -> i64 { data * data } }
+    //!
+    //! # #[tokio::main]
+    //! # async fn main() -> anyhow::Result<()> {
+    //! let daemon = Daemon::bind("localhost:0").await?;
+    //!
+    //! // The tarpc service as an object; its own client calls it, over farcall.
+    //! let uri = daemon.register_tarpc("greeter", Polite.serve(), Serve::serve)?.to_string();
+    //! let greeter = GreeterClient::from(TarpcStub::connect(&uri).await?);
+    //! assert_eq!(greeter.greet(context::current(), "Ann".into()).await?, "good day, Ann");
+    //!
+    //! // The remote trait for stock tarpc clients: tarpc's own transport with JSON, at an address of its own.
+    //! let door = daemon.offer_tarpc("localhost:0", Squarer.serve_tarpc(), Serve::serve).await?;
+    //! let transport = tarpc::serde_transport::tcp::connect(door.to_string(), tokio_serde::formats::Json::default).await?;
+    //! let worker = WorkerClient::new(tarpc::client::Config::default(), transport).spawn();
+    //! assert_eq!(worker.process(context::current(), 12).await?, 144);
+    //! # Ok(())
+    //! # }
+    //! ```
+    //!
+    //! Nothing in a plain tarpc service says which methods compute, so a registered one runs on the I/O runtime like
+    //! `async fn`s, while at the tarpc door every call begins in the compute pool.
+}
+
+pub mod names {
+    //! The name service as a library.
+    //!
+    //! ```
+    //! use std::collections::BTreeSet;
+    //!
+    //! use farcall::names::{self, Mode, NameError, Registration, Selector};
+    //!
+    //! # #[tokio::main]
+    //! # async fn main() -> anyhow::Result<()> {
+    //! // `memory`, or `redb:PATH`, where an acknowledged registration survives a crash.
+    //! let ns = names::Server::bind("localhost:0", "memory").await?;
+    //!
+    //! // It is a remote object like any other: one `?` for the call, one for its answer.
+    //! let client = names::names_at(ns.address()).await?;
+    //! let epoch = client
+    //!     .register(Registration {
+    //!         name: "printer".into(),
+    //!         uri: "far:printer@somewhere:4242".into(),
+    //!         metadata: BTreeSet::from(["colour".to_owned()]),
+    //!         mode: Mode::Exclusive,
+    //!         lease: None,
+    //!     })
+    //!     .await??;
+    //! let page = client.list(Selector::Glob("print*".into()), None, 100).await??;
+    //! assert_eq!((page.entries[0].name.as_str(), page.entries[0].epoch), ("printer", epoch));
+    //!
+    //! let unknown = client.lookup("pinter".into()).await?;
+    //! assert!(matches!(unknown, Err(NameError::Unknown { similar, .. }) if similar == ["printer"]));
+    //!
+    //! // What changed since a revision; from none, a snapshot.
+    //! let now = client.watch(Selector::Prefix(String::new()), None, 0).await??;
+    //! client.remove("printer".into()).await??;
+    //! let then = client.watch(Selector::Prefix(String::new()), Some(now.revision), 1_000).await??;
+    //! assert_eq!((now.changes.len(), then.changes.len()), (1, 1));
+    //! # Ok(())
+    //! # }
+    //! ```
+    //!
+    //! Each registration gets a strictly growing epoch, so that one owner of a name is told from the next. With a lease it
+    //! goes when the lease ends; daemons do this by themselves. The program `ns` runs the service, `nsc` asks it.
+}
+
+pub mod limits {
+    //! Every bound, its name and its default.
+    //!
+    //! ```
+    //! use std::time::Duration;
+    //!
+    //! use farcall::{Daemon, Limits};
+    //!
+    //! # #[tokio::main]
+    //! # async fn main() -> anyhow::Result<()> {
+    //! let limits = Limits { max_message_bytes: 1 << 20, silence: Duration::from_secs(30), ..Limits::default() };
+    //! let daemon = Daemon::builder().limits(limits).max_connections(100).bind("localhost:0").await?;
+    //! # drop(daemon);
+    //! # Ok(())
+    //! # }
+    //! ```
+    //!
+    //! | of each connection, [`Limits`](crate::Limits) | default | past it |
+    //! |---|---|---|
+    //! | `max_message_bytes` | 128 MiB, the smaller of both sides | NotSent or Failed, too large |
+    //! | `max_calls_in_flight` | 65,536, the smaller of both sides | callers wait; Rejected, overloaded |
+    //! | `max_bindings` | 65,536 objects | NotSent, full |
+    //! | `max_unsent_bytes` | 8 MiB | callers wait, callees read no further calls |
+    //! | `handshake` | 5 s | closed |
+    //! | `heartbeat` | 2.5 s of silence | a ping |
+    //! | `silence` | 7.5 s | closed |
+    //! | `stall` | 30 s in which the peer takes nothing | closed |
+    //! | `max_deadline` | 30 days | cut |
+    //!
+    //! | of each daemon, [`Builder`](crate::Builder) | default | past it |
+    //! |---|---|---|
+    //! | `compute_threads` | as many as cores | calls wait in the queue |
+    //! | `max_compute_queue` | 16,384 calls | Rejected, overloaded |
+    //! | `max_connections` | 10,000 | closed |
+    //! | `max_objects` | 1,000,000 | [`PublishError::Full`](crate::PublishError) |
+    //! | `grace` | 30 s | calls in flight are cut |
+    //!
+    //! | everywhere | | past it |
+    //! |---|---|---|
+    //! | deadline of a call | 30 s unless said otherwise | Unknown |
+    //! | nesting of a value | 64 levels | an error that says so |
+    //! | arguments of a method | 12 | a compile error |
+    //! | methods of a trait | 1,024 | a compile error |
+    //! | name of an object | 512 bytes | [`PublishError::Malformed`](crate::PublishError) |
+    //! | lease of a daemon's names | 10 s, renewed every third of it | the names go |
+}
+
+pub mod errors {
+    //! Which error says what. Each names its culprit: the object and method, the address, the name, the item.
+    //!
+    //! ```
+    //! use farcall::error::Rejection;
+    //! use farcall::{CallError, ConnectError, Daemon};
+    //! # #[farcall::remote]
+    //! # pub trait Worker { fn process(&self, data: i64) -> i64; }
+    //! # struct Squarer;
+    //! # impl Worker for Squarer { fn process(&self, data: i64) -> i64 { data * data } }
+    //! # #[tokio::main]
+    //! # async fn main() -> anyhow::Result<()> {
+    //! let malformed = WorkerProxy::connect("far:worker").await;
+    //! assert!(matches!(malformed, Err(ConnectError::Uri(_))));
+    //!
+    //! let daemon = Daemon::bind("localhost:0").await?;
+    //! daemon.register("worker.1", Squarer.serve())?;
+    //! let wrong = WorkerProxy::connect(&format!("far:worker.2@{}", daemon.address())).await;
+    //! let Err(ConnectError::Refused(CallError::Rejected { reason: Rejection::UnknownObject(text), .. })) = wrong else {
+    //!     anyhow::bail!("{wrong:?}");
+    //! };
+    //! assert_eq!(text, "no object 'worker.2' here; did you mean worker.1?");
+    //! # Ok(())
+    //! # }
+    //! ```
+    //!
+    //! | error | of |
+    //! |---|---|
+    //! | [`CallError`](crate::CallError) | a call; see [`error`](crate::error) for its reasons |
+    //! | [`ConnectError`](crate::ConnectError) | connecting a proxy |
+    //! | [`ResolveError`](crate::ResolveError) | asking the name service where a URI leads |
+    //! | [`FleetError`](crate::FleetError) | finding a fleet, or a `map` |
+    //! | [`DaemonError`](crate::DaemonError) | starting a daemon |
+    //! | [`PublishError`](crate::PublishError) | hosting or naming an object |
+    //! | [`NamesError`](crate::NamesError) | the daemon's own talk with the name service |
+    //! | [`NameError`](crate::names::NameError) | what the name service refuses |
+    //! | [`ServerError`](crate::names::ServerError) | starting a name service |
+    //! | [`UriError`](crate::uri::UriError) | text that is no URI or address |
+    //! | [`ValueError`](crate::value::ValueError) | turning values of a type into dynamic ones and back |
+    //!
+    //! Texts are one line each and give one level; print the chain with anyhow's `{error:#}`.
+}

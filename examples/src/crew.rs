@@ -332,7 +332,10 @@ async fn announce(
     names: &Address,
     address: &str,
 ) -> anyhow::Result<Daemon> {
-    let daemon = Daemon::builder().names(names.to_string()).bind(address).await?;
+    let daemon = Daemon::builder()
+        .names(names.to_string())
+        .bind(address)
+        .await?;
     let uri = daemon.publish(name, object).await?;
     program::print(format_args!("{WORKER_READY}{uri}\n"))?;
     Ok(daemon)

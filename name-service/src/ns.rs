@@ -51,9 +51,13 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Resul
         false => arguments.host,
     };
     let address = format!("{host}:{}", arguments.port);
-    let server = Server::bind(&address, &arguments.store).await.context("the name service cannot start")?;
+    let server = Server::bind(&address, &arguments.store)
+        .await
+        .context("the name service cannot start")?;
     let mut out = std::io::stdout();
-    writeln!(out, "URI = {}", server.uri()).and_then(|()| out.flush()).context("cannot write to stdout")?;
+    writeln!(out, "URI = {}", server.uri())
+        .and_then(|()| out.flush())
+        .context("cannot write to stdout")?;
     server.run_until_ctrl_c().await?;
     Ok(())
 }

@@ -63,7 +63,11 @@ impl Server {
         let ending = CancellationToken::new();
         let service = Service::new(writer, ending.clone());
         let uri = daemon.register(NAME_SERVER, service.serve())?;
-        Ok(Self { daemon, uri, ending })
+        Ok(Self {
+            daemon,
+            uri,
+            ending,
+        })
     }
 
     /// Where it listens, with the port it got.
@@ -100,6 +104,8 @@ impl Server {
 
 /// Different in every run, without asking for randomness that is not needed.
 fn seed() -> u64 {
-    let clock = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let clock = std::time::SystemTime::UNIX_EPOCH
+        .elapsed()
+        .unwrap_or_default();
     (clock.as_nanos() as u64) ^ u64::from(std::process::id()).rotate_left(32)
 }

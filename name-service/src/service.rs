@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use farcall_shared::names::{
-    Changes, Cursor, Entry, Epoch, Lease, LeaseId, MAX_PAGE, NameError, NameServer, Page, Registration, Revision,
-    Selector,
+    Changes, Cursor, Entry, Epoch, Lease, LeaseId, MAX_PAGE, NameError, NameServer, Page,
+    Registration, Revision, Selector,
 };
 
 use tokio_util::sync::CancellationToken;
@@ -35,16 +35,25 @@ impl Service {
 
 impl NameServer for Service {
     async fn register(&self, registration: Registration) -> Result<Epoch, NameError> {
-        self.writer.change(move |registry, now| registry.register(now, registration)).await
+        self.writer
+            .change(move |registry, now| registry.register(now, registration))
+            .await
     }
 
     async fn lookup(&self, name: String) -> Result<Vec<Entry>, NameError> {
         self.writer.registry().lookup(&name)
     }
 
-    async fn list(&self, selector: Selector, after: Option<Cursor>, limit: u64) -> Result<Page, NameError> {
+    async fn list(
+        &self,
+        selector: Selector,
+        after: Option<Cursor>,
+        limit: u64,
+    ) -> Result<Page, NameError> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(MAX_PAGE);
-        self.writer.registry().list(&selector, after.as_ref(), limit)
+        self.writer
+            .registry()
+            .list(&selector, after.as_ref(), limit)
     }
 
     async fn remove(&self, name: String) -> Result<u64, NameError> {
@@ -58,12 +67,21 @@ impl NameServer for Service {
     }
 
     async fn withdraw(&self, name: String, epoch: Epoch) -> Result<(), NameError> {
-        let withdrawn = self.writer.change(move |registry, _| registry.withdraw(&name, epoch)).await;
+        let withdrawn = self
+            .writer
+            .change(move |registry, _| registry.withdraw(&name, epoch))
+            .await;
         gone_is_gone(withdrawn)
     }
 
-    async fn set_metadata(&self, name: String, metadata: BTreeSet<String>) -> Result<(), NameError> {
-        self.writer.change(move |registry, _| registry.set_metadata(&name, &metadata).map(|_| ())).await
+    async fn set_metadata(
+        &self,
+        name: String,
+        metadata: BTreeSet<String>,
+    ) -> Result<(), NameError> {
+        self.writer
+            .change(move |registry, _| registry.set_metadata(&name, &metadata).map(|_| ()))
+            .await
     }
 
     async fn count(&self) -> u64 {
@@ -72,7 +90,12 @@ impl NameServer for Service {
 
     async fn ping(&self) {}
 
-    async fn watch(&self, selector: Selector, from: Option<Revision>, wait_ms: u64) -> Result<Changes, NameError> {
+    async fn watch(
+        &self,
+        selector: Selector,
+        from: Option<Revision>,
+        wait_ms: u64,
+    ) -> Result<Changes, NameError> {
         let until = tokio::time::Instant::now() + Duration::from_millis(wait_ms).min(LONGEST_WATCH);
         let mut news = self.writer.news();
         loop {
@@ -91,15 +114,22 @@ impl NameServer for Service {
     }
 
     async fn grant(&self, ttl_ms: u64) -> Result<Lease, NameError> {
-        self.writer.change(move |registry, now| registry.grant(now, ttl_ms)).await
+        self.writer
+            .change(move |registry, now| registry.grant(now, ttl_ms))
+            .await
     }
 
     async fn keep_alive(&self, lease: LeaseId) -> Result<Lease, NameError> {
-        self.writer.change(move |registry, now| registry.keep_alive(now, lease)).await
+        self.writer
+            .change(move |registry, now| registry.keep_alive(now, lease))
+            .await
     }
 
     async fn revoke(&self, lease: LeaseId) -> Result<(), NameError> {
-        let revoked = self.writer.change(move |registry, now| registry.revoke(now, lease).map(|_| ())).await;
+        let revoked = self
+            .writer
+            .change(move |registry, now| registry.revoke(now, lease).map(|_| ()))
+            .await;
         gone_is_gone(revoked)
     }
 }
@@ -107,7 +137,9 @@ impl NameServer for Service {
 /// What was taken away before needs no taking away: repeating it does no harm.
 fn gone_is_gone(result: Result<(), NameError>) -> Result<(), NameError> {
     match result {
-        Err(NameError::Unknown { .. } | NameError::Epoch { .. } | NameError::Lease { .. }) => Ok(()),
+        Err(NameError::Unknown { .. } | NameError::Epoch { .. } | NameError::Lease { .. }) => {
+            Ok(())
+        }
         result => result,
     }
 }

@@ -59,7 +59,9 @@ impl Writer {
         let (tell, news) = watch::channel(0);
         let writing = Arc::clone(&shared);
         let name = "farcall-names".to_owned();
-        let thread = std::thread::Builder::new().name(name).spawn(move || writing.run(store, &changes, &tell))?;
+        let thread = std::thread::Builder::new()
+            .name(name)
+            .spawn(move || writing.run(store, &changes, &tell))?;
         Ok(Self {
             shared,
             queue: Some(queue),
@@ -123,14 +125,21 @@ impl Shared {
         let mut failed = false;
         loop {
             // A store that failed is tried again for the next caller, but not at once for a lease that is over.
-            let sleep = if failed { AFTER_FAILURE } else { self.until_next_expiry() };
+            let sleep = if failed {
+                AFTER_FAILURE
+            } else {
+                self.until_next_expiry()
+            };
             let first = match changes.recv_timeout(sleep) {
                 Ok(change) => Some(change),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             // Those that came while the last batch was written share the next fsync.
-            let batch: Vec<Change> = first.into_iter().chain(changes.try_iter().take(MAX_BATCH - 1)).collect();
+            let batch: Vec<Change> = first
+                .into_iter()
+                .chain(changes.try_iter().take(MAX_BATCH - 1))
+                .collect();
             failed = self.write(&mut store, batch, tell).is_err();
         }
     }
@@ -150,7 +159,10 @@ impl Shared {
         let now = self.start.elapsed();
         let mut registry = self.registry.lock();
         registry.expire(now);
-        let answers: Vec<Answer> = batch.into_iter().map(|change| change(&mut registry, now)).collect();
+        let answers: Vec<Answer> = batch
+            .into_iter()
+            .map(|change| change(&mut registry, now))
+            .collect();
         let log = registry.take_log();
         if log.is_empty() {
             registry.confirm();
@@ -173,7 +185,9 @@ impl Shared {
         if let Err(e) = &kept {
             tracing::error!("{e}");
         }
-        answers.into_iter().for_each(|answer| answer(kept.as_ref().copied()));
+        answers
+            .into_iter()
+            .for_each(|answer| answer(kept.as_ref().copied()));
         kept
     }
 }

@@ -54,7 +54,9 @@ impl DynamicProxy {
     pub async fn call(&self, method: &str, arguments: Arguments) -> Result<Value, CallError> {
         let selected = Selected::Name(method.into());
         let remote = self.0.clone();
-        remote.perform(selected, arguments, |codec, body| codec.decode(body)).await
+        remote
+            .perform(selected, arguments, |codec, body| codec.decode(body))
+            .await
     }
 
     /// What the object says about itself.
@@ -78,7 +80,9 @@ impl DynamicProxy {
             incarnation: object.incarnation,
         };
         let remote = Remote::connect(&daemon.to_string(), DaemonInfoRequest::descriptor()).await?;
-        let described = DaemonInfoProxy::over(remote).describe(object.object).await?;
+        let described = DaemonInfoProxy::over(remote)
+            .describe(object.object)
+            .await?;
         described.map_err(|text| {
             ConnectError::Refused(CallError::Failed {
                 target: format!("describe of {daemon}").into(),

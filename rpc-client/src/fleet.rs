@@ -85,7 +85,9 @@ pub enum FleetError {
 }
 
 fn after(last: &Option<String>) -> String {
-    last.as_ref().map(|text| format!("; last: {text}")).unwrap_or_default()
+    last.as_ref()
+        .map(|text| format!("; last: {text}"))
+        .unwrap_or_default()
 }
 
 impl<P: Proxy> Fleet<P> {
@@ -131,7 +133,11 @@ impl<P: Proxy> Fleet<P> {
     ///
     /// # Cancel safety
     /// Dropping the future cancels every call in flight.
-    pub async fn map<T, R, F, Fut>(&self, items: impl IntoIterator<Item = T>, call: F) -> Result<Vec<R>, FleetError>
+    pub async fn map<T, R, F, Fut>(
+        &self,
+        items: impl IntoIterator<Item = T>,
+        call: F,
+    ) -> Result<Vec<R>, FleetError>
     where
         T: Clone,
         F: Fn(P, T) -> Fut,
@@ -158,6 +164,8 @@ impl<P: Proxy> Fleet<P> {
         F: Fn(P, T) -> Fut,
         Fut: Future<Output = Result<R, CallError>>,
     {
-        map::Map::new(&self.members, items.into_iter().collect(), call, progress).run().await
+        map::Map::new(&self.members, items.into_iter().collect(), call, progress)
+            .run()
+            .await
     }
 }

@@ -168,7 +168,8 @@ impl Peer {
             }
             Err(error) => {
                 history.failures = history.failures.saturating_add(1);
-                history.not_before = Some(Instant::now() + retry::jittered(retry::pause(history.failures)));
+                history.not_before =
+                    Some(Instant::now() + retry::jittered(retry::pause(history.failures)));
                 history.last = Some(error.clone());
                 Err(error)
             }
@@ -185,7 +186,9 @@ impl Peer {
             address: self.address.clone(),
             why: e.to_string(),
         };
-        let (link, driver) = link::connect(socket, me, &peers.limits).await.map_err(open)?;
+        let (link, driver) = link::connect(socket, me, &peers.limits)
+            .await
+            .map_err(open)?;
         peers.tasks.spawn(driver);
         Ok(link)
     }

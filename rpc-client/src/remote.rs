@@ -119,7 +119,12 @@ impl Remote {
         descriptor: &'static Descriptor,
     ) -> Result<Self, ConnectError> {
         let peers = Some(Arc::clone(&connections.0));
-        let remote = Self::over(uri.parse()?, Some(descriptor.into()), Codec::Postcard, peers);
+        let remote = Self::over(
+            uri.parse()?,
+            Some(descriptor.into()),
+            Codec::Postcard,
+            peers,
+        );
         remote.check().await?;
         Ok(remote)
     }
@@ -129,14 +134,23 @@ impl Remote {
     /// # Errors
     /// Uri.
     pub fn unconnected(uri: &str, descriptor: &'static Descriptor) -> Result<Self, ConnectError> {
-        Ok(Self::lazy(uri.parse()?, Some(descriptor.into()), Codec::Postcard))
+        Ok(Self::lazy(
+            uri.parse()?,
+            Some(descriptor.into()),
+            Codec::Postcard,
+        ))
     }
 
     pub(crate) fn lazy(uri: Uri, descriptor: Option<Described>, codec: Codec) -> Self {
         Self::over(uri, descriptor, codec, None)
     }
 
-    fn over(uri: Uri, descriptor: Option<Described>, codec: Codec, peers: Option<Arc<Peers>>) -> Self {
+    fn over(
+        uri: Uri,
+        descriptor: Option<Described>,
+        codec: Codec,
+        peers: Option<Arc<Peers>>,
+    ) -> Self {
         Self {
             shared: Arc::new(Shared {
                 peers,
@@ -155,7 +169,11 @@ impl Remote {
 
     pub(crate) async fn check(&self) -> Result<(), ConnectError> {
         let bind = async {
-            let bound = self.shared.bind().await.map_err(|e| e.into_connect_error(&self.shared.label))?;
+            let bound = self
+                .shared
+                .bind()
+                .await
+                .map_err(|e| e.into_connect_error(&self.shared.label))?;
             Ok(bound.accepted().await?)
         };
         match tokio::time::timeout(DEFAULT_DEADLINE, bind).await {
@@ -190,7 +208,12 @@ impl Remote {
     }
 
     /// A call through all its attempts.
-    pub(crate) fn perform<A, T, D>(self, method: Selected, arguments: A, read: D) -> impl Future<Output = Result<T, CallError>> + Send
+    pub(crate) fn perform<A, T, D>(
+        self,
+        method: Selected,
+        arguments: A,
+        read: D,
+    ) -> impl Future<Output = Result<T, CallError>> + Send
     where
         A: Serialize + Send + Sync + 'static,
         D: Fn(Codec, &[u8]) -> Result<T, DecodeError> + Send + Sync + 'static,
@@ -244,13 +267,18 @@ impl Remote {
                     bound.conclude_with(method.which(), pending.await, &read)
                 }
                 Some((bound, Err(NotSent::Full(_)))) => {
-                    if tokio::time::timeout_at(attempts.end, bound.wait_for_room()).await.is_err() {
+                    if tokio::time::timeout_at(attempts.end, bound.wait_for_room())
+                        .await
+                        .is_err()
+                    {
                         return Err(self.expired(&method));
                     }
                     begun = Some(self.start(bound, &method, &arguments, &attempts));
                     continue;
                 }
-                Some((bound, Err(reason))) => bound.conclude_with(method.which(), Outcome::NotSent(reason), &read),
+                Some((bound, Err(reason))) => {
+                    bound.conclude_with(method.which(), Outcome::NotSent(reason), &read)
+                }
                 None => match self.bind_within(attempts.end, &method).await {
                     Ok(bound) => {
                         begun = Some(self.start(bound, &method, &arguments, &attempts));
@@ -272,9 +300,21 @@ impl Remote {
         Some((bound, begun))
     }
 
-    fn start<A: Serialize>(&self, bound: Bound, method: &Selected, arguments: &A, attempts: &Attempts) -> Begun {
+    fn start<A: Serialize>(
+        &self,
+        bound: Bound,
+        method: &Selected,
+        arguments: &A,
+        attempts: &Attempts,
+    ) -> Begun {
         let now = Instant::now();
-        let begun = start(&bound, method, arguments, attempts.end.saturating_duration_since(now), now);
+        let begun = start(
+            &bound,
+            method,
+            arguments,
+            attempts.end.saturating_duration_since(now),
+            now,
+        );
         (bound, begun)
     }
 
@@ -299,14 +339,19 @@ impl Remote {
 
     #[cold]
     fn target(&self, method: &Selected) -> Arc<str> {
-        target(&self.shared.label, self.shared.descriptor.as_deref(), method.which())
+        target(
+            &self.shared.label,
+            self.shared.descriptor.as_deref(),
+            method.which(),
+        )
     }
 
     fn is_idempotent(&self, method: &Selected) -> bool {
         match (method, &self.shared.descriptor) {
-            (Selected::Number(number), Some(descriptor)) => {
-                descriptor.methods.get(usize::from(*number)).is_some_and(|m| m.idempotent)
-            }
+            (Selected::Number(number), Some(descriptor)) => descriptor
+                .methods
+                .get(usize::from(*number))
+                .is_some_and(|m| m.idempotent),
             _ => false,
         }
     }
@@ -357,7 +402,12 @@ impl Attempts {
     }
 
     /// Pauses before the next attempt, or gives the error when there is none.
-    async fn after(&mut self, remote: &Remote, method: &Selected, error: CallError) -> Result<(), CallError> {
+    async fn after(
+        &mut self,
+        remote: &Remote,
+        method: &Selected,
+        error: CallError,
+    ) -> Result<(), CallError> {
         self.count = self.count.saturating_add(1);
         let idempotent = remote.is_idempotent(method);
         let most = match retry::decide(remote.retries, &error, idempotent, self.count) {
@@ -429,10 +479,12 @@ impl Shared {
         let candidates = match resolve(&self.uri).await {
             Ok(candidates) => candidates,
             // Who knows the object already does not need the name service.
-            Err(e @ (ResolveError::Away(_) | ResolveError::Call(_))) => match self.last_known.read().clone() {
-                Some(known) => vec![known],
-                None => return Err(BindError::Resolve(e)),
-            },
+            Err(e @ (ResolveError::Away(_) | ResolveError::Call(_))) => {
+                match self.last_known.read().clone() {
+                    Some(known) => vec![known],
+                    None => return Err(BindError::Resolve(e)),
+                }
+            }
             Err(e) => return Err(BindError::Resolve(e)),
         };
         let peers = self.peers.clone().unwrap_or_else(Peers::current);
@@ -463,12 +515,18 @@ impl Shared {
 }
 
 impl Call for Remote {
-    fn call<A, T>(self, method: u16, arguments: A) -> impl Future<Output = Result<T, CallError>> + Send
+    fn call<A, T>(
+        self,
+        method: u16,
+        arguments: A,
+    ) -> impl Future<Output = Result<T, CallError>> + Send
     where
         A: Serialize + Send + Sync + 'static,
         T: DeserializeOwned + Send + 'static,
     {
-        self.perform(Selected::Number(method), arguments, |codec, body| codec.decode(body))
+        self.perform(Selected::Number(method), arguments, |codec, body| {
+            codec.decode(body)
+        })
     }
 
     async fn send<A>(self, method: u16, arguments: A) -> Result<(), CallError>
@@ -486,7 +544,10 @@ impl Call for Remote {
             let posted = match bound.post(method, &arguments, attempts.left()) {
                 Ok(posted) => bound.posted(posted).await,
                 Err(NotSent::Full(_)) => {
-                    if tokio::time::timeout_at(attempts.end, bound.wait_for_room()).await.is_err() {
+                    if tokio::time::timeout_at(attempts.end, bound.wait_for_room())
+                        .await
+                        .is_err()
+                    {
                         return Err(self.expired(&selected));
                     }
                     continue;
@@ -497,7 +558,9 @@ impl Call for Remote {
                 Ok(()) => return Ok(()),
                 Err(reason) => {
                     let target = self.target(&selected);
-                    attempts.after(&self, &selected, CallError::NotSent { target, reason }).await?;
+                    attempts
+                        .after(&self, &selected, CallError::NotSent { target, reason })
+                        .await?;
                 }
             }
         }

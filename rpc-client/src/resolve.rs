@@ -15,7 +15,9 @@ use crate::peers::{PeerError, Peers};
 #[non_exhaustive]
 pub enum ResolveError {
     /// The name service cannot be reached.
-    #[error("cannot reach the name service: {0}; start one with `ns`, or name it with FARCALL_NS=HOST:PORT")]
+    #[error(
+        "cannot reach the name service: {0}; start one with `ns`, or name it with FARCALL_NS=HOST:PORT"
+    )]
     Away(String),
     /// The name service refused.
     #[error("{0} at the name service {1}")]
@@ -82,7 +84,9 @@ pub async fn names_at(address: &Address) -> Result<NameServerProxy<Bound>, Resol
         descriptor: Some(NameServerProxy::<Bound>::descriptor().into()),
         label: format!("far:{NAME_SERVER}@{address}").into(),
     };
-    let bound = link.bind(&bind).map_err(|e| ResolveError::Away(e.to_string()))?;
+    let bound = link
+        .bind(&bind)
+        .map_err(|e| ResolveError::Away(e.to_string()))?;
     bound.accepted().await?;
     Ok(NameServerProxy::over(bound))
 }
@@ -102,7 +106,9 @@ pub(crate) async fn resolve(uri: &Uri) -> Result<Vec<ObjectUri>, ResolveError> {
             let tags: BTreeSet<String> = uri.tags.iter().cloned().collect();
             let names = names_at(&address).await?;
             let page = names.list(Selector::All(tags), None, 1000).await?;
-            let entries = page.map_err(|e| ResolveError::Refused(e, address.clone()))?.entries;
+            let entries = page
+                .map_err(|e| ResolveError::Refused(e, address.clone()))?
+                .entries;
             if entries.is_empty() {
                 return Err(ResolveError::NoneTagged {
                     tags: uri.tags.join(", "),

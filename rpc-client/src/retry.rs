@@ -33,21 +33,34 @@ pub(crate) enum Verdict {
 }
 
 /// Decides after attempt number `attempt`, counted from 1.
-pub(crate) fn decide(retries: Retries, error: &CallError, idempotent: bool, attempt: u32) -> Verdict {
+pub(crate) fn decide(
+    retries: Retries,
+    error: &CallError,
+    idempotent: bool,
+    attempt: u32,
+) -> Verdict {
     if retries == Retries::Never {
         return Verdict::GiveUp;
     }
     // The connection or the reference was old: the first try with a new one is free.
     let first = attempt == 1;
-    let pause = if first { Duration::ZERO } else { pause(attempt) };
+    let pause = if first {
+        Duration::ZERO
+    } else {
+        pause(attempt)
+    };
     match error {
         CallError::NotSent { reason, .. } => match reason {
             NotSent::Disconnected(_) if first || idempotent => Verdict::Elsewhere(pause),
-            NotSent::Unreachable(_) | NotSent::Unresolved(_) if idempotent => Verdict::Elsewhere(self::pause(attempt)),
+            NotSent::Unreachable(_) | NotSent::Unresolved(_) if idempotent => {
+                Verdict::Elsewhere(self::pause(attempt))
+            }
             _ => Verdict::GiveUp,
         },
         CallError::Rejected { reason, .. } => match reason {
-            Rejection::Stale(_) | Rejection::Draining(_) if first || idempotent => Verdict::Elsewhere(pause),
+            Rejection::Stale(_) | Rejection::Draining(_) if first || idempotent => {
+                Verdict::Elsewhere(pause)
+            }
             Rejection::Overloaded(_) if idempotent => Verdict::Again(self::pause(attempt)),
             _ => Verdict::GiveUp,
         },
@@ -98,7 +111,10 @@ mod tests {
 
     #[test]
     fn what_may_have_run_is_repeated_only_when_idempotent() {
-        assert_eq!(decide(Retries::Safe, &unknown(false), false, 1), Verdict::GiveUp);
+        assert_eq!(
+            decide(Retries::Safe, &unknown(false), false, 1),
+            Verdict::GiveUp
+        );
         assert_eq!(
             decide(Retries::Safe, &unknown(true), true, 1),
             Verdict::Elsewhere(Duration::ZERO)
@@ -108,10 +124,16 @@ mod tests {
     #[test]
     fn what_surely_did_not_run_gets_one_more_try_over_a_new_connection() {
         let lost = not_sent(NotSent::Disconnected("x".into()));
-        assert_eq!(decide(Retries::Safe, &lost, false, 1), Verdict::Elsewhere(Duration::ZERO));
+        assert_eq!(
+            decide(Retries::Safe, &lost, false, 1),
+            Verdict::Elsewhere(Duration::ZERO)
+        );
         assert_eq!(decide(Retries::Safe, &lost, false, 2), Verdict::GiveUp);
         let stale = rejected(Rejection::Stale("x".into()));
-        assert_eq!(decide(Retries::Safe, &stale, false, 1), Verdict::Elsewhere(Duration::ZERO));
+        assert_eq!(
+            decide(Retries::Safe, &stale, false, 1),
+            Verdict::Elsewhere(Duration::ZERO)
+        );
     }
 
     #[test]
@@ -127,20 +149,33 @@ mod tests {
                 reason: Failure::Panic("x".into()),
             },
         ] {
-            assert_eq!(decide(Retries::Safe, &error, true, 1), Verdict::GiveUp, "{error}");
+            assert_eq!(
+                decide(Retries::Safe, &error, true, 1),
+                Verdict::GiveUp,
+                "{error}"
+            );
         }
     }
 
     #[test]
     fn an_overloaded_callee_is_left_alone_unless_the_call_is_idempotent() {
         let overloaded = rejected(Rejection::Overloaded("x".into()));
-        assert_eq!(decide(Retries::Safe, &overloaded, false, 1), Verdict::GiveUp);
-        assert_eq!(decide(Retries::Safe, &overloaded, true, 1), Verdict::Again(FIRST_PAUSE));
+        assert_eq!(
+            decide(Retries::Safe, &overloaded, false, 1),
+            Verdict::GiveUp
+        );
+        assert_eq!(
+            decide(Retries::Safe, &overloaded, true, 1),
+            Verdict::Again(FIRST_PAUSE)
+        );
     }
 
     #[test]
     fn never_means_never() {
-        assert_eq!(decide(Retries::Never, &unknown(true), true, 1), Verdict::GiveUp);
+        assert_eq!(
+            decide(Retries::Never, &unknown(true), true, 1),
+            Verdict::GiveUp
+        );
     }
 
     #[test]

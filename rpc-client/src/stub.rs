@@ -60,9 +60,18 @@ where
     type Req = Req;
     type Resp = Resp;
 
-    #[expect(refining_impl_trait, reason = "a call that can be spawned is worth more than tarpc's bare promise")]
-    fn call(&self, context: Context, request: Req) -> impl Future<Output = Result<Resp, RpcError>> + Send + use<Req, Resp> {
-        let within = context.deadline.saturating_duration_since(std::time::Instant::now());
+    #[expect(
+        refining_impl_trait,
+        reason = "a call that can be spawned is worth more than tarpc's bare promise"
+    )]
+    fn call(
+        &self,
+        context: Context,
+        request: Req,
+    ) -> impl Future<Output = Result<Resp, RpcError>> + Send + use<Req, Resp> {
+        let within = context
+            .deadline
+            .saturating_duration_since(std::time::Instant::now());
         // The variants of a service's request go in the order of its methods.
         let number = variant_index(&request).and_then(|index| u16::try_from(index).ok());
         let remote = self.remote.clone().with_deadline(within);
@@ -91,7 +100,9 @@ fn rpc_error(error: CallError) -> RpcError {
             ..
         } => RpcError::DeadlineExceeded,
         CallError::Unknown { .. } => RpcError::Shutdown,
-        CallError::Rejected { .. } => RpcError::Server(ServerError::new(io::ErrorKind::InvalidInput, text)),
+        CallError::Rejected { .. } => {
+            RpcError::Server(ServerError::new(io::ErrorKind::InvalidInput, text))
+        }
         _ => RpcError::Server(ServerError::new(io::ErrorKind::Other, text)),
     }
 }

@@ -109,13 +109,17 @@ pub enum PublishError {
     #[error("an object '{0}' is hosted here already; choose another name, or unregister it first")]
     Taken(String),
     /// The id cannot stand in a URI.
-    #[error("'{0}' cannot be an object's name: write 1 to {MAX_NAME_BYTES} bytes without '@', '?', spaces or control characters")]
+    #[error(
+        "'{0}' cannot be an object's name: write 1 to {MAX_NAME_BYTES} bytes without '@', '?', spaces or control characters"
+    )]
     Malformed(String),
     /// The daemon hosts as many objects as it may.
     #[error("the daemon hosts {0} objects, as many as it may")]
     Full(usize),
     /// The daemon listens at an address that nobody can dial.
-    #[error("the daemon listens at {0}, which is no address to call: say which one callers use with `advertise`")]
+    #[error(
+        "the daemon listens at {0}, which is no address to call: say which one callers use with `advertise`"
+    )]
     Unspecified(Address),
     /// The name service refused or is away.
     #[error("cannot publish '{name}'")]
@@ -203,7 +207,8 @@ impl Builder {
             None => Address::default_names(),
         };
         let listener = Listener::bind(&wanted).await?;
-        let pool = Pool::start(self.compute_threads, self.max_compute_queue).map_err(DaemonError::Threads)?;
+        let pool = Pool::start(self.compute_threads, self.max_compute_queue)
+            .map_err(DaemonError::Threads)?;
         let me = Identity {
             incarnation: fastrand::u64(1..),
             session: fastrand::u64(..),
@@ -215,7 +220,13 @@ impl Builder {
             address: listener.address().clone(),
             advertised: self.advertised,
             me,
-            names: Names::new(names, me, self.limits.clone(), tasks.clone(), stop.child_token()),
+            names: Names::new(
+                names,
+                me,
+                self.limits.clone(),
+                tasks.clone(),
+                stop.child_token(),
+            ),
             limits: self.limits,
             max_connections: self.max_connections,
             grace: self.grace,
@@ -229,7 +240,8 @@ impl Builder {
         // The table is new, so the id is free.
         let _ = core.table.insert(DAEMON, info.serve());
         let accepting = Arc::clone(&core);
-        core.tasks.spawn(async move { accepting.accept_all(listener).await });
+        core.tasks
+            .spawn(async move { accepting.accept_all(listener).await });
         Ok(Daemon(Arc::new(Handle { core })))
     }
 }
@@ -272,10 +284,12 @@ impl Daemon {
         if malformed || id.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return Err(PublishError::Malformed(id.escape_debug().to_string()));
         }
-        core.table.insert(id, object).map_err(|refused| match refused {
-            Refused::Taken => PublishError::Taken(id.into()),
-            Refused::Full(most) => PublishError::Full(most),
-        })?;
+        core.table
+            .insert(id, object)
+            .map_err(|refused| match refused {
+                Refused::Taken => PublishError::Taken(id.into()),
+                Refused::Full(most) => PublishError::Full(most),
+            })?;
         Ok(core.uri(id))
     }
 
@@ -283,7 +297,12 @@ impl Daemon {
     ///
     /// # Errors
     /// Taken, Malformed or Full.
-    pub fn register_tarpc<S, F, Fut>(&self, id: &str, service: S, serve: F) -> Result<ObjectUri, PublishError>
+    pub fn register_tarpc<S, F, Fut>(
+        &self,
+        id: &str,
+        service: S,
+        serve: F,
+    ) -> Result<ObjectUri, PublishError>
     where
         S: tarpc::server::Serve + Clone + Send + Sync + 'static,
         S::Req: serde::de::DeserializeOwned + Send + 'static,
@@ -307,7 +326,12 @@ impl Daemon {
     ///
     /// # Errors
     /// As [`publish`](Self::publish).
-    pub async fn publish_as(&self, name: &str, object: Servant, how: Publication) -> Result<ObjectUri, PublishError> {
+    pub async fn publish_as(
+        &self,
+        name: &str,
+        object: Servant,
+        how: Publication,
+    ) -> Result<ObjectUri, PublishError> {
         let core = &self.0.core;
         if core.is_unspecified() {
             return Err(PublishError::Unspecified(core.address.clone()));
@@ -386,8 +410,14 @@ impl Daemon {
             link.go_away("the daemon is shutting down");
         }
         core.tasks.close();
-        if tokio::time::timeout(core.grace, core.tasks.wait()).await.is_err() {
-            tracing::warn!("calls were still running after {:?}; they are cut", core.grace);
+        if tokio::time::timeout(core.grace, core.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                "calls were still running after {:?}; they are cut",
+                core.grace
+            );
         }
         core.stop.cancel();
     }
@@ -521,16 +551,22 @@ struct Info(std::sync::Weak<Core>);
 impl DaemonInfo for Info {
     async fn describe(&self, object: String) -> Result<Descriptor, String> {
         let core = self.0.upgrade().ok_or("the daemon is gone")?;
-        let servant = core.table.servant(&object).map_err(|refusal| refusal.text)?;
+        let servant = core
+            .table
+            .servant(&object)
+            .map_err(|refusal| refusal.text)?;
         Ok(servant.object().descriptor().clone())
     }
 
     async fn objects(&self) -> Vec<String> {
-        let mut ids = self.0.upgrade().map(|core| core.table.ids()).unwrap_or_default();
+        let mut ids = self
+            .0
+            .upgrade()
+            .map(|core| core.table.ids())
+            .unwrap_or_default();
         ids.truncate(10_000);
         ids
     }
 
     async fn ping(&self) {}
 }
-

@@ -28,8 +28,9 @@ pub(crate) enum Protocol {
     Unknown,
 }
 
-const HTTP_VERBS: [&[u8; 4]; 9] =
-    [b"GET ", b"POST", b"PUT ", b"HEAD", b"DELE", b"OPTI", b"PATC", b"CONN", b"PRI "];
+const HTTP_VERBS: [&[u8; 4]; 9] = [
+    b"GET ", b"POST", b"PUT ", b"HEAD", b"DELE", b"OPTI", b"PATC", b"CONN", b"PRI ",
+];
 
 /// Tells the protocol by the first bytes; `None` while more are needed.
 pub(crate) fn detect(received: &[u8]) -> Option<Protocol> {
@@ -52,7 +53,10 @@ pub(crate) fn detect(received: &[u8]) -> Option<Protocol> {
 }
 
 /// Reads until the protocol is clear; `None` when the peer closed first.
-pub(crate) async fn meet(socket: &mut Socket, received: &mut BytesMut) -> std::io::Result<Option<Protocol>> {
+pub(crate) async fn meet(
+    socket: &mut Socket,
+    received: &mut BytesMut,
+) -> std::io::Result<Option<Protocol>> {
     loop {
         if let Some(protocol) = detect(received) {
             return Ok(Some(protocol));

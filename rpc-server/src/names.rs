@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use farcall_shared::error::CallError;
 use farcall_shared::link::{self, Bind, Bound, Identity, Limits, Link};
-use farcall_shared::names::{Epoch, Lease, LeaseId, Mode, NAME_SERVER, NameError, NameServerProxy, Registration};
+use farcall_shared::names::{
+    Epoch, Lease, LeaseId, Mode, NAME_SERVER, NameError, NameServerProxy, Registration,
+};
 use farcall_shared::net::{DialError, dial};
 use farcall_shared::uri::Address;
 use farcall_shared::wire::codec::Codec;
@@ -70,7 +72,9 @@ impl Publication {
 #[non_exhaustive]
 pub enum NamesError {
     /// The name service cannot be reached.
-    #[error("cannot reach the name service: {0}; start one with `ns`, or name it with FARCALL_NS=HOST:PORT")]
+    #[error(
+        "cannot reach the name service: {0}; start one with `ns`, or name it with FARCALL_NS=HOST:PORT"
+    )]
     Away(String),
     /// Something else listens there.
     #[error("{address} is no name service: {why}")]
@@ -152,7 +156,12 @@ impl Names {
     }
 
     /// Registers a name under the daemon's lease and keeps it there.
-    pub(crate) async fn publish(&self, name: &str, uri: String, how: Publication) -> Result<Epoch, NamesError> {
+    pub(crate) async fn publish(
+        &self,
+        name: &str,
+        uri: String,
+        how: Publication,
+    ) -> Result<Epoch, NamesError> {
         let mut slot = self.0.session.lock().await;
         let session = self.0.session(&mut slot).await?;
         let registration = Registration {
@@ -164,7 +173,10 @@ impl Names {
         };
         let epoch = session.server.register(registration.clone()).await??;
         let mut state = self.0.state.lock();
-        state.published.push(Published { registration, epoch });
+        state.published.push(Published {
+            registration,
+            epoch,
+        });
         if !std::mem::replace(&mut state.keeping, true) {
             let inner = Arc::clone(&self.0);
             self.0.tasks.spawn(async move {
@@ -179,7 +191,10 @@ impl Names {
     pub(crate) async fn withdraw(&self, name: &str) -> Result<(), NamesError> {
         let taken: Vec<Published> = {
             let mut state = self.0.state.lock();
-            let (taken, kept) = state.published.drain(..).partition(|p| p.registration.name == name);
+            let (taken, kept) = state
+                .published
+                .drain(..)
+                .partition(|p| p.registration.name == name);
             state.published = kept;
             taken
         };
@@ -189,7 +204,10 @@ impl Names {
         let mut slot = self.0.session.lock().await;
         let session = self.0.session(&mut slot).await?;
         for published in taken {
-            session.server.withdraw(published.registration.name, published.epoch).await??;
+            session
+                .server
+                .withdraw(published.registration.name, published.epoch)
+                .await??;
         }
         Ok(())
     }
@@ -219,8 +237,9 @@ impl Inner {
             address: self.address.clone(),
             why,
         };
-        let (link, driver) =
-            link::connect(socket, self.me, &self.limits).await.map_err(|e| open(e.to_string()))?;
+        let (link, driver) = link::connect(socket, self.me, &self.limits)
+            .await
+            .map_err(|e| open(e.to_string()))?;
         self.tasks.spawn(driver);
         let bound = link
             .bind(&Bind {
@@ -234,7 +253,11 @@ impl Inner {
         bound.accepted().await.map_err(|e| open(e.to_string()))?;
         let server = NameServerProxy::over(bound);
         let lease = self.lease(&server).await?;
-        let session = Session { link, server, lease };
+        let session = Session {
+            link,
+            server,
+            lease,
+        };
         *slot = Some(session.clone());
         Ok(session)
     }
@@ -254,7 +277,11 @@ impl Inner {
         Ok(lease)
     }
 
-    async fn register_again(&self, server: &NameServerProxy<Bound>, lease: LeaseId) -> Result<(), NamesError> {
+    async fn register_again(
+        &self,
+        server: &NameServerProxy<Bound>,
+        lease: LeaseId,
+    ) -> Result<(), NamesError> {
         let published = self.state.lock().published.clone();
         for mut one in published {
             one.registration.lease = Some(lease);
@@ -263,11 +290,17 @@ impl Inner {
                 Ok(epoch) => {
                     one.epoch = epoch;
                     let mut state = self.state.lock();
-                    if let Some(place) = state.published.iter_mut().find(|p| p.registration.name == name) {
+                    if let Some(place) = state
+                        .published
+                        .iter_mut()
+                        .find(|p| p.registration.name == name)
+                    {
                         *place = one;
                     }
                 }
-                Err(e) => tracing::error!("the name '{name}' was lost while the name service was away: {e}"),
+                Err(e) => tracing::error!(
+                    "the name '{name}' was lost while the name service was away: {e}"
+                ),
             }
         }
         Ok(())
@@ -282,7 +315,10 @@ impl Inner {
                 match self.renew(&mut slot).await {
                     Ok(session) => {
                         failures = 0;
-                        (Some(session.link), Duration::from_millis(session.lease.ttl_ms / 3))
+                        (
+                            Some(session.link),
+                            Duration::from_millis(session.lease.ttl_ms / 3),
+                        )
                     }
                     Err(e) => {
                         failures = failures.saturating_add(1);

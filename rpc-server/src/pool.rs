@@ -52,7 +52,9 @@ impl Pool {
         for number in 0..threads {
             let shared = Arc::clone(&pool.shared);
             let name = format!("farcall-compute-{number}");
-            let thread = std::thread::Builder::new().name(name).spawn(move || shared.run())?;
+            let thread = std::thread::Builder::new()
+                .name(name)
+                .spawn(move || shared.run())?;
             pool.threads.push(thread);
         }
         Ok(pool)
@@ -116,7 +118,9 @@ impl Drop for Pool {
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool").field("threads", &self.threads.len()).finish_non_exhaustive()
+        f.debug_struct("Pool")
+            .field("threads", &self.threads.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -137,7 +141,8 @@ mod tests {
         .unwrap();
         begin.recv().unwrap();
         let (done, end) = mpsc::channel();
-        pool.submit(Box::new(move || done.send(()).unwrap())).unwrap();
+        pool.submit(Box::new(move || done.send(()).unwrap()))
+            .unwrap();
         assert_eq!(pool.submit(Box::new(|| {})), Err(Full { waiting: 1 }));
         release.send(()).unwrap();
         end.recv().unwrap();
@@ -149,7 +154,8 @@ mod tests {
         let pool = Pool::start(1, 10).unwrap();
         pool.submit(Box::new(|| panic!("on purpose"))).unwrap();
         let (done, end) = mpsc::channel();
-        pool.submit(Box::new(move || done.send(7).unwrap())).unwrap();
+        pool.submit(Box::new(move || done.send(7).unwrap()))
+            .unwrap();
         assert_eq!(end.recv().unwrap(), 7);
     }
 }

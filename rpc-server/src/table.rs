@@ -7,8 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use farcall_shared::descriptor::{did_you_mean, similar};
 use farcall_shared::link::Hosted;
 use farcall_shared::object::{Object, Servant};
+use farcall_shared::wire::cut;
 use farcall_shared::wire::status::{Refusal, Status};
 use parking_lot::RwLock;
+
+/// The most of a peer's own words that is given back in an error.
+const MAX_SHOWN_BYTES: usize = 128;
 
 /// The objects of a daemon.
 #[derive(Debug)]
@@ -75,19 +79,30 @@ impl Table {
 
     /// The ids, sorted.
     pub(crate) fn ids(&self) -> Vec<String> {
-        let mut ids: Vec<String> = self.objects.read().keys().map(|id| id.to_string()).collect();
+        let mut ids: Vec<String> = self
+            .objects
+            .read()
+            .keys()
+            .map(|id| id.to_string())
+            .collect();
         ids.sort_unstable();
         ids
     }
 
     pub(crate) fn servant(&self, id: &str) -> Result<Servant, Refusal> {
         let objects = self.objects.read();
-        objects.get(id).map(|e| e.servant.clone()).ok_or_else(|| unknown(&objects, id))
+        objects
+            .get(id)
+            .map(|e| e.servant.clone())
+            .ok_or_else(|| unknown(&objects, id))
     }
 
     pub(crate) fn find(&self, id: &str, incarnation: u64) -> Result<Arc<dyn Hosted>, Refusal> {
         if incarnation != 0 && incarnation != self.incarnation {
-            let text = format!("object '{id}' was of an earlier run of this daemon; look its name up again");
+            let id = cut(id, MAX_SHOWN_BYTES);
+            let text = format!(
+                "object '{id}' was of an earlier run of this daemon; look its name up again"
+            );
             return Err(Refusal::new(Status::Stale, text));
         }
         let objects = self.objects.read();
@@ -98,6 +113,10 @@ impl Table {
 
 fn unknown(objects: &HashMap<Box<str>, Arc<Entry>>, id: &str) -> Refusal {
     let near = similar(id, objects.keys().map(|k| &**k));
-    let text = format!("no object '{id}' here{}", did_you_mean(&near));
+    let text = format!(
+        "no object '{}' here{}",
+        cut(id, MAX_SHOWN_BYTES),
+        did_you_mean(&near)
+    );
     Refusal::new(Status::UnknownObject, text)
 }

@@ -30,7 +30,12 @@ impl Daemon {
     ///
     /// # Errors
     /// Address or Listen.
-    pub async fn offer_tarpc<S, F, Fut>(&self, address: &str, service: S, serve: F) -> Result<Address, DaemonError>
+    pub async fn offer_tarpc<S, F, Fut>(
+        &self,
+        address: &str,
+        service: S,
+        serve: F,
+    ) -> Result<Address, DaemonError>
     where
         S: Serve + Clone + Send + Sync + 'static,
         S::Req: DeserializeOwned + Send + 'static,
@@ -60,7 +65,8 @@ where
             Ok((socket, _)) => {
                 let connection = serve_all(Arc::clone(&core), socket, run.clone());
                 let stop = core.stop.clone();
-                core.tasks.spawn(async move { stop.run_until_cancelled(connection).await });
+                core.tasks
+                    .spawn(async move { stop.run_until_cancelled(connection).await });
             }
             Err(e) => {
                 tracing::warn!("cannot accept a connection at the tarpc door: {e}");
@@ -96,7 +102,9 @@ where
         match request {
             Some(Ok(request)) => {
                 let (run, core) = (run.clone(), Arc::clone(&core));
-                let serve = tarpc::server::serve(move |context, request| answer(core, run, context, request));
+                let serve = tarpc::server::serve(move |context, request| {
+                    answer(core, run, context, request)
+                });
                 calls.spawn(request.execute(serve));
             }
             Some(Err(e)) => {
@@ -110,7 +118,12 @@ where
     let _ = requests.next().now_or_never();
 }
 
-async fn answer<Req, R, F, Fut>(core: Arc<Core>, run: F, context: Context, request: Req) -> Result<R, ServerError>
+async fn answer<Req, R, F, Fut>(
+    core: Arc<Core>,
+    run: F,
+    context: Context,
+    request: Req,
+) -> Result<R, ServerError>
 where
     R: Send + 'static,
     F: Fn(Context, Req) -> Fut,
@@ -123,7 +136,10 @@ where
 }
 
 fn draining() -> ServerError {
-    ServerError::new(io::ErrorKind::Other, "draining: the daemon is shutting down".into())
+    ServerError::new(
+        io::ErrorKind::Other,
+        "draining: the daemon is shutting down".into(),
+    )
 }
 
 /// tarpc does not say which methods compute, so every call begins in the compute pool and goes on in its task if it waits.
@@ -132,7 +148,12 @@ async fn first_on_the_pool<R: Send + 'static>(
     future: impl Future<Output = Result<R, ServerError>> + Send + 'static,
 ) -> Result<R, ServerError> {
     let mut future = Box::pin(AssertUnwindSafe(future).catch_unwind().map(|result| {
-        result.unwrap_or_else(|_| Err(ServerError::new(io::ErrorKind::Other, "the method panicked".into())))
+        result.unwrap_or_else(|_| {
+            Err(ServerError::new(
+                io::ErrorKind::Other,
+                "the method panicked".into(),
+            ))
+        })
     }));
     let runtime = tokio::runtime::Handle::current();
     let (begin, begun) = oneshot::channel();
@@ -142,14 +163,19 @@ async fn first_on_the_pool<R: Send + 'static>(
             return;
         }
         let _inside = runtime.enter();
-        let first = future.as_mut().poll(&mut TaskContext::from_waker(Waker::noop()));
+        let first = future
+            .as_mut()
+            .poll(&mut TaskContext::from_waker(Waker::noop()));
         let _ = begin.send(match first {
             Poll::Ready(result) => Begun::Over(result),
             Poll::Pending => Begun::Waits(future),
         });
     });
     if let Err(full) = core.pool.submit(job) {
-        let text = format!("overloaded: {} compute calls are waiting here already", full.waiting);
+        let text = format!(
+            "overloaded: {} compute calls are waiting here already",
+            full.waiting
+        );
         return Err(ServerError::new(io::ErrorKind::WouldBlock, text));
     }
     match begun.await {

@@ -19,7 +19,11 @@ pub trait Call: Clone + Send + Sync + 'static {
     ///
     /// # Cancel safety
     /// Dropping the future cancels the call at the callee; whether the method ran is then not known.
-    fn call<A, T>(self, method: u16, arguments: A) -> impl Future<Output = Result<T, CallError>> + Send
+    fn call<A, T>(
+        self,
+        method: u16,
+        arguments: A,
+    ) -> impl Future<Output = Result<T, CallError>> + Send
     where
         A: Serialize + Send + Sync + 'static,
         T: DeserializeOwned + Send + 'static;
@@ -28,7 +32,11 @@ pub trait Call: Clone + Send + Sync + 'static {
     ///
     /// # Errors
     /// NotSent when it could not be sent.
-    fn send<A>(self, method: u16, arguments: A) -> impl Future<Output = Result<(), CallError>> + Send
+    fn send<A>(
+        self,
+        method: u16,
+        arguments: A,
+    ) -> impl Future<Output = Result<(), CallError>> + Send
     where
         A: Serialize + Send + Sync + 'static;
 }

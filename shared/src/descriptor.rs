@@ -215,17 +215,31 @@ impl std::fmt::Display for Method {
     }
 }
 
-/// The names among `known` that look like `wanted`, best first, at most three.
+/// Names longer than this are not compared, neither as asked for nor as known, in bytes.
+const MAX_COMPARED_BYTES: usize = 64;
+
+/// The most names that one is compared with.
+const MAX_COMPARED: usize = 256;
+
+/// The names among `known` that look like `wanted`, best first, at most three. Takes a few milliseconds at most, whoever
+/// chose the names.
 pub fn similar<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    if wanted.len() > MAX_COMPARED_BYTES {
+        return Vec::new();
+    }
     let mut scored: Vec<(f64, &str)> = known
         .into_iter()
-        .take(4096)
+        .take(MAX_COMPARED)
+        .filter(|name| name.len() <= MAX_COMPARED_BYTES)
         .map(|name| (strsim::jaro_winkler(wanted, name), name))
         .filter(|(score, _)| *score > 0.75)
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
     scored.truncate(3);
-    scored.into_iter().map(|(_, name)| name.to_owned()).collect()
+    scored
+        .into_iter()
+        .map(|(_, name)| name.to_owned())
+        .collect()
 }
 
 /// `; did you mean a, b?`, or nothing.
@@ -243,23 +257,34 @@ impl Descriptor {
         Req: for<'de> Deserialize<'de>,
         Resp: for<'de> Deserialize<'de>,
     {
-        let (Type::Enum { name, variants: requests }, Type::Enum { variants: responses, .. }) =
-            (Type::of::<Req>(), Type::of::<Resp>())
+        let (
+            Type::Enum {
+                name,
+                variants: requests,
+            },
+            Type::Enum {
+                variants: responses,
+                ..
+            },
+        ) = (Type::of::<Req>(), Type::of::<Resp>())
         else {
             return Self::new("(no tarpc service)", "", Vec::new());
         };
-        let methods = requests.into_iter().zip(responses).map(|(request, response)| {
-            let mut method = Method::new(&snake_case(&request.name), "", Runs::Async);
-            if let Content::Struct(fields) = request.content {
-                for field in fields {
-                    method = method.with_argument_of(&field.name, field.ty);
+        let methods = requests
+            .into_iter()
+            .zip(responses)
+            .map(|(request, response)| {
+                let mut method = Method::new(&snake_case(&request.name), "", Runs::Async);
+                if let Content::Struct(fields) = request.content {
+                    for field in fields {
+                        method = method.with_argument_of(&field.name, field.ty);
+                    }
                 }
-            }
-            match response.content {
-                Content::Newtype(ty) => method.with_result_of(ty),
-                _ => method,
-            }
-        });
+                match response.content {
+                    Content::Newtype(ty) => method.with_result_of(ty),
+                    _ => method,
+                }
+            });
         Self::new(name.trim_end_matches("Request"), "", methods.collect())
     }
 }

@@ -159,11 +159,17 @@ impl CallError {
         match self {
             Self::NotSent { reason, .. } => matches!(
                 reason,
-                NotSent::Unresolved(_) | NotSent::Unreachable(_) | NotSent::Disconnected(_) | NotSent::Full(_)
+                NotSent::Unresolved(_)
+                    | NotSent::Unreachable(_)
+                    | NotSent::Disconnected(_)
+                    | NotSent::Full(_)
             ),
             Self::Rejected { reason, .. } => matches!(
                 reason,
-                Rejection::Overloaded(_) | Rejection::Draining(_) | Rejection::Stale(_) | Rejection::UnknownObject(_)
+                Rejection::Overloaded(_)
+                    | Rejection::Draining(_)
+                    | Rejection::Stale(_)
+                    | Rejection::UnknownObject(_)
             ),
             Self::Unknown { idempotent, .. } => *idempotent,
             Self::Failed { .. } => false,

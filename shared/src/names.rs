@@ -217,7 +217,10 @@ fn near(similar: &[String]) -> String {
 
 fn until(lease_ms: &Option<u64>) -> String {
     match lease_ms {
-        Some(ms) => format!(", its lease ends in {:.1} s unless renewed", *ms as f64 / 1000.0),
+        Some(ms) => format!(
+            ", its lease ends in {:.1} s unless renewed",
+            *ms as f64 / 1000.0
+        ),
         None => String::new(),
     }
 }
@@ -236,7 +239,12 @@ pub trait NameServer {
 
     /// A page of the entries that a selector selects; the number of entries is cut to `limit`.
     #[idempotent]
-    async fn list(&self, selector: Selector, after: Option<Cursor>, limit: u64) -> Result<Page, NameError>;
+    async fn list(
+        &self,
+        selector: Selector,
+        after: Option<Cursor>,
+        limit: u64,
+    ) -> Result<Page, NameError>;
 
     /// Removes a name with all its entries; gives how many there were.
     async fn remove(&self, name: String) -> Result<u64, NameError>;
@@ -247,7 +255,8 @@ pub trait NameServer {
 
     /// Sets the metadata of a name, for all entries of a group.
     #[idempotent]
-    async fn set_metadata(&self, name: String, metadata: BTreeSet<String>) -> Result<(), NameError>;
+    async fn set_metadata(&self, name: String, metadata: BTreeSet<String>)
+    -> Result<(), NameError>;
 
     /// How many entries there are.
     #[idempotent]
@@ -259,7 +268,12 @@ pub trait NameServer {
 
     /// The changes since a revision. Waits up to `wait_ms` milliseconds (at most 60,000) for one when there are none.
     #[idempotent]
-    async fn watch(&self, selector: Selector, from: Option<Revision>, wait_ms: u64) -> Result<Changes, NameError>;
+    async fn watch(
+        &self,
+        selector: Selector,
+        from: Option<Revision>,
+        wait_ms: u64,
+    ) -> Result<Changes, NameError>;
 
     /// Grants a lease of `ttl_ms` milliseconds, cut to between 1 s and 1 h.
     async fn grant(&self, ttl_ms: u64) -> Result<Lease, NameError>;

@@ -139,7 +139,9 @@ impl FromStr for Uri {
             "far" => parse_object(uri, rest).map(Self::Object),
             "farname" => parse_name(uri, rest).map(Self::Name),
             "farmeta" => parse_meta(uri, rest).map(Self::Meta),
-            "PYRO" | "PYRONAME" | "PYROMETA" => Err(scheme_error("Pyro's schemes are not spoken yet")),
+            "PYRO" | "PYRONAME" | "PYROMETA" => {
+                Err(scheme_error("Pyro's schemes are not spoken yet"))
+            }
             _ => Err(scheme_error("its scheme is unknown")),
         }
     }
@@ -221,7 +223,8 @@ fn split_names(rest: &str) -> Result<(&str, Option<Address>), String> {
 /// # Errors
 /// When the text is no address.
 pub fn with_default_port(text: &str) -> Result<Address, UriError> {
-    let has_port = text.starts_with("unix:") || text.rsplit_once(':').is_some_and(|(_, p)| !p.contains(']'));
+    let has_port =
+        text.starts_with("unix:") || text.rsplit_once(':').is_some_and(|(_, p)| !p.contains(']'));
     if has_port {
         return text.parse();
     }
@@ -245,7 +248,9 @@ impl FromStr for Address {
         let Some((host, port)) = text.rsplit_once(':') else {
             return Err(wrong("the port is missing"));
         };
-        let port = port.parse().map_err(|_| wrong("the port is not a number from 0 to 65535"))?;
+        let port = port
+            .parse()
+            .map_err(|_| wrong("the port is not a number from 0 to 65535"))?;
         let bracketed = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
         let bare = bracketed.unwrap_or(host);
         if bare.is_empty() {
@@ -385,7 +390,10 @@ mod tests {
     fn the_port_of_a_name_service_may_be_left_out() {
         let uri: Uri = "farname:a@host".parse().unwrap();
         assert_eq!(uri.to_string(), "farname:a@host:9090");
-        assert_eq!(with_default_port("[::1]").unwrap().to_string(), "[::1]:9090");
+        assert_eq!(
+            with_default_port("[::1]").unwrap().to_string(),
+            "[::1]:9090"
+        );
         assert_eq!(with_default_port("h:1").unwrap().to_string(), "h:1");
     }
 

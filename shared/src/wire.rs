@@ -10,4 +10,5 @@ mod read;
 pub mod status;
 mod variant;
 
+pub use read::cut;
 pub use variant::{VariantContent, variant_index};

@@ -101,7 +101,8 @@ where
     /// Takes in who came and lets go of who went; calls in flight at who went go on.
     fn refresh(&mut self) {
         let all = self.members.all();
-        self.known.retain(|epoch, (_, window)| all.contains_key(epoch) || window.in_flight > 0);
+        self.known
+            .retain(|epoch, (_, window)| all.contains_key(epoch) || window.in_flight > 0);
         for (epoch, member) in all {
             self.known.entry(epoch).or_insert((member, Window::new()));
         }
@@ -111,17 +112,27 @@ where
     fn next_call(&mut self) -> Option<(usize, u32, Epoch)> {
         let &(item, attempts) = self.waiting.front()?;
         let now = self.start.elapsed();
-        let open = self.known.iter_mut().filter(|(_, (_, window))| window.has_room(now));
+        let open = self
+            .known
+            .iter_mut()
+            .filter(|(_, (_, window))| window.has_room(now));
         let (epoch, (_, window)) = open.min_by_key(|(_, (_, window))| window.in_flight)?;
         window.in_flight += 1;
         self.waiting.pop_front();
         Some((item, attempts, *epoch))
     }
 
-    fn start_call(&self, item: usize, attempts: u32, epoch: Epoch) -> impl Future<Output = Ended<R>> + use<P, T, R, F, Fut, O> {
+    fn start_call(
+        &self,
+        item: usize,
+        attempts: u32,
+        epoch: Epoch,
+    ) -> impl Future<Output = Ended<R>> + use<P, T, R, F, Fut, O> {
         let began = Instant::now();
         let call = match (self.known.get(&epoch), self.items.get(item)) {
-            (Some((member, _)), Some(value)) => Some((self.call)(member.proxy.clone(), value.clone())),
+            (Some((member, _)), Some(value)) => {
+                Some((self.call)(member.proxy.clone(), value.clone()))
+            }
             _ => None,
         };
         async move {
@@ -160,8 +171,12 @@ where
                 (self.observe)(&self.progress);
                 Ok(())
             }
-            Err(error) if !error.is_worth_retrying() => Err(FleetError::Item { index: item, error }),
-            Err(error) if attempts >= MAX_ATTEMPTS && matches!(error, CallError::Unknown { .. }) => {
+            Err(error) if !error.is_worth_retrying() => {
+                Err(FleetError::Item { index: item, error })
+            }
+            Err(error)
+                if attempts >= MAX_ATTEMPTS && matches!(error, CallError::Unknown { .. }) =>
+            {
                 Err(FleetError::GivenUp {
                     index: item,
                     attempts,
@@ -174,7 +189,11 @@ where
                 }
                 tracing::debug!("item {item} goes to another member: {error}");
                 // Only what may have run counts against the item: the rest is the member's doing.
-                let counted = if matches!(error, CallError::Unknown { .. }) { attempts } else { attempts - 1 };
+                let counted = if matches!(error, CallError::Unknown { .. }) {
+                    attempts
+                } else {
+                    attempts - 1
+                };
                 self.last_error = Some(error.to_string());
                 self.progress.retried += 1;
                 self.waiting.push_front((item, counted));
@@ -186,7 +205,11 @@ where
     /// When a resting member may be asked again, or patience ends.
     fn next_wake(&self) -> Instant {
         let now = self.start.elapsed();
-        let resting = self.known.values().map(|(_, window)| window.rests_until()).filter(|until| *until > now);
+        let resting = self
+            .known
+            .values()
+            .map(|(_, window)| window.rests_until())
+            .filter(|until| *until > now);
         let patience = self.heard + PATIENCE;
         match resting.min() {
             Some(until) if !self.waiting.is_empty() => patience.min(self.start + until),

@@ -12,11 +12,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::FleetError;
+use crate::Proxy;
 use crate::peers::Peers;
 use crate::remote::Remote;
 use crate::resolve::{ResolveError, names_address, names_at, object_uri};
 use crate::retry::Retries;
-use crate::Proxy;
 
 /// How long one watch waits for a change.
 const WATCH_MS: u64 = 5_000;
@@ -54,7 +54,10 @@ impl<P: Proxy> Members<P> {
     pub(super) async fn find(uri: &Uri, stop: CancellationToken) -> Result<Arc<Self>, FleetError> {
         let (selector, names) = match uri {
             Uri::Name(uri) => (Selector::Glob(uri.name.clone()), uri.names.as_ref()),
-            Uri::Meta(uri) => (Selector::All(uri.tags.iter().cloned().collect()), uri.names.as_ref()),
+            Uri::Meta(uri) => (
+                Selector::All(uri.tags.iter().cloned().collect()),
+                uri.names.as_ref(),
+            ),
             Uri::Object(_) => return Err(FleetError::NoPattern(uri.to_string())),
         };
         let members = Arc::new(Self {
@@ -93,7 +96,11 @@ impl<P: Proxy> Members<P> {
 
     pub(super) fn shares(&self) -> Vec<(String, u64)> {
         let now = self.now.lock();
-        let mut shares: Vec<_> = now.shares.iter().map(|(name, calls)| (name.to_string(), *calls)).collect();
+        let mut shares: Vec<_> = now
+            .shares
+            .iter()
+            .map(|(name, calls)| (name.to_string(), *calls))
+            .collect();
         shares.sort();
         shares
     }
@@ -103,7 +110,10 @@ impl<P: Proxy> Members<P> {
             match self.look(Some(revision)).await {
                 Ok(next) => revision = next,
                 Err(e) => {
-                    tracing::debug!("the fleet '{}' goes on with what it knows: {e}", self.looked_for);
+                    tracing::debug!(
+                        "the fleet '{}' goes on with what it knows: {e}",
+                        self.looked_for
+                    );
                     tokio::time::sleep(PAUSE).await;
                 }
             }
@@ -126,12 +136,19 @@ impl<P: Proxy> Members<P> {
             return;
         }
         let mut now = self.now.lock();
-        let before = if changes.reset { std::mem::take(&mut now.members) } else { BTreeMap::new() };
+        let before = if changes.reset {
+            std::mem::take(&mut now.members)
+        } else {
+            BTreeMap::new()
+        };
         for change in changes.changes {
             match change {
                 Change::Put(entry) => {
                     // Metadata may have changed; the connection of who was there already stays.
-                    let known = before.get(&entry.epoch).or_else(|| now.members.get(&entry.epoch)).cloned();
+                    let known = before
+                        .get(&entry.epoch)
+                        .or_else(|| now.members.get(&entry.epoch))
+                        .cloned();
                     if let Some(member) = known.or_else(|| member(&entry)) {
                         now.shares.entry(Arc::clone(&member.name)).or_default();
                         now.members.insert(entry.epoch, member);

@@ -67,7 +67,9 @@ impl Window {
         if now < self.rests_until {
             return;
         }
-        let pause = FIRST_PAUSE.saturating_mul(1 << self.failures.min(10)).min(LONGEST_PAUSE);
+        let pause = FIRST_PAUSE
+            .saturating_mul(1 << self.failures.min(10))
+            .min(LONGEST_PAUSE);
         self.failures = self.failures.saturating_add(1);
         self.rests_until = now + pause;
         self.size = FIRST;

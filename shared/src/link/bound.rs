@@ -14,6 +14,7 @@ use super::caller::{Outcome, Outgoing, Pending, Reply};
 use crate::call::Call;
 use crate::descriptor::{Described, Descriptor};
 use crate::error::{CallError, Failure, NotSent, Target};
+use crate::names::MAX_NAME_BYTES;
 use crate::wire::codec::{Codec, DecodeError};
 use crate::wire::frame;
 use crate::wire::status::{Status, outcome};
@@ -86,11 +87,20 @@ impl Link {
         if let Some(why) = state.refuses_calls() {
             return Err(NotSent::Disconnected(why.to_string()));
         }
+        if bind.object.len() > MAX_NAME_BYTES {
+            return Err(NotSent::TooLarge(format!(
+                "an object's id takes at most {MAX_NAME_BYTES} bytes"
+            )));
+        }
         if state.binds.len() >= self.0.limits.max_bindings as usize {
             return Err(NotSent::Full(state.binds.len()));
         }
         let handle = state.binds.insert(BindSlot::Asked(Vec::new())) as u32;
-        let methods = bind.descriptor.as_ref().map(|d| d.methods.as_slice()).unwrap_or_default();
+        let methods = bind
+            .descriptor
+            .as_ref()
+            .map(|d| d.methods.as_slice())
+            .unwrap_or_default();
         frame::put_bind(
             state.out.frames(),
             &frame::Bind {
@@ -98,7 +108,10 @@ impl Link {
                 codec: bind.codec as u8,
                 incarnation: bind.incarnation,
                 object: &bind.object,
-                methods: methods.iter().map(|m| (m.name.as_str(), m.signature)).collect(),
+                methods: methods
+                    .iter()
+                    .map(|m| (m.name.as_str(), m.signature))
+                    .collect(),
             },
         );
         self.0.ask_flush(state);
@@ -145,9 +158,12 @@ impl Bound {
                     }
                     return Poll::Pending;
                 }
-                Some(BindSlot::Refused(status, text)) => {
-                    Err(outcome(*status, text.clone(), Arc::clone(&self.0.label), false))
-                }
+                Some(BindSlot::Refused(status, text)) => Err(outcome(
+                    *status,
+                    text.clone(),
+                    Arc::clone(&self.0.label),
+                    false,
+                )),
                 Some(BindSlot::Lost(why)) => Err(CallError::NotSent {
                     target: Arc::clone(&self.0.label),
                     reason: NotSent::Disconnected(why.to_string()),
@@ -163,7 +179,12 @@ impl Bound {
     /// # Errors
     /// When nothing was sent.
     #[inline]
-    pub fn start<A: Serialize + ?Sized>(&self, method: u16, arguments: &A, within: Duration) -> Result<Pending, NotSent> {
+    pub fn start<A: Serialize + ?Sized>(
+        &self,
+        method: u16,
+        arguments: &A,
+        within: Duration,
+    ) -> Result<Pending, NotSent> {
         self.begin(method, None, arguments, within, Instant::now())
     }
 
@@ -205,7 +226,11 @@ impl Bound {
         now: Instant,
     ) -> Result<Pending, NotSent> {
         let within = self.clamp(within)?;
-        let id = self.0.link.0.start(&self.outgoing(method, name, within, now), arguments)?;
+        let id = self
+            .0
+            .link
+            .0
+            .start(&self.outgoing(method, name, within, now), arguments)?;
         Ok(Pending::new(self.0.link.clone(), id, within))
     }
 
@@ -213,9 +238,21 @@ impl Bound {
     ///
     /// # Errors
     /// When nothing was sent.
-    pub fn post<A: Serialize + ?Sized>(&self, method: u16, arguments: &A, within: Duration) -> Result<Posted, NotSent> {
+    pub fn post<A: Serialize + ?Sized>(
+        &self,
+        method: u16,
+        arguments: &A,
+        within: Duration,
+    ) -> Result<Posted, NotSent> {
         let within = self.clamp(within)?;
-        self.0.link.0.send(&self.outgoing(method, None, within, Instant::now()), arguments).map(Posted)
+        self.0
+            .link
+            .0
+            .send(
+                &self.outgoing(method, None, within, Instant::now()),
+                arguments,
+            )
+            .map(Posted)
     }
 
     /// Waits until a one-way call is in the hands of the operating system.
@@ -230,7 +267,13 @@ impl Bound {
     }
 
     #[inline]
-    fn outgoing<'a>(&self, method: u16, name: Option<&'a str>, within: Duration, now: Instant) -> Outgoing<'a> {
+    fn outgoing<'a>(
+        &self,
+        method: u16,
+        name: Option<&'a str>,
+        within: Duration,
+        now: Instant,
+    ) -> Outgoing<'a> {
         Outgoing {
             handle: self.0.handle,
             method,
@@ -261,7 +304,11 @@ impl Bound {
     /// # Errors
     /// Every outcome but a value.
     #[inline]
-    pub fn conclude<T: DeserializeOwned>(&self, method: Which<'_>, ended: Outcome) -> Result<T, CallError> {
+    pub fn conclude<T: DeserializeOwned>(
+        &self,
+        method: Which<'_>,
+        ended: Outcome,
+    ) -> Result<T, CallError> {
         self.conclude_with(method, ended, |codec, body| codec.decode(body))
     }
 
@@ -292,9 +339,12 @@ impl Bound {
         let target = self.target(method);
         let idempotent = self.is_idempotent(method);
         match ended {
-            Outcome::Reply(Reply { status, body }) => {
-                outcome(status, String::from_utf8_lossy(&body).into_owned(), target, idempotent)
-            }
+            Outcome::Reply(Reply { status, body }) => outcome(
+                status,
+                String::from_utf8_lossy(&body).into_owned(),
+                target,
+                idempotent,
+            ),
             Outcome::NotSent(reason) => CallError::NotSent { target, reason },
             Outcome::Unknown(reason) => CallError::Unknown {
                 target,
@@ -309,8 +359,15 @@ impl Bound {
         let Which::Number(number) = method else {
             return false;
         };
-        let methods = self.0.descriptor.as_ref().map(|d| d.methods.as_slice()).unwrap_or_default();
-        methods.get(usize::from(number)).is_some_and(|m| m.idempotent)
+        let methods = self
+            .0
+            .descriptor
+            .as_ref()
+            .map(|d| d.methods.as_slice())
+            .unwrap_or_default();
+        methods
+            .get(usize::from(number))
+            .is_some_and(|m| m.idempotent)
     }
 
     /// How error texts name a method of this object.
@@ -338,7 +395,9 @@ pub fn target(label: &str, descriptor: Option<&Descriptor>, method: Which<'_>) -
         Which::Name(name) => name,
         Which::Number(number) => {
             let methods = descriptor.map(|d| d.methods.as_slice()).unwrap_or_default();
-            methods.get(usize::from(number)).map_or("a method", |m| &m.name)
+            methods
+                .get(usize::from(number))
+                .map_or("a method", |m| &m.name)
         }
     };
     format!("{name} of {label}").into()
@@ -363,7 +422,11 @@ impl Drop for Inner {
 
 /// Calls without reconnecting or retrying, with a deadline of 10 s: for farcall's own use.
 impl Call for Bound {
-    fn call<A, T>(self, method: u16, arguments: A) -> impl Future<Output = Result<T, CallError>> + Send
+    fn call<A, T>(
+        self,
+        method: u16,
+        arguments: A,
+    ) -> impl Future<Output = Result<T, CallError>> + Send
     where
         A: Serialize + Send + Sync + 'static,
         T: DeserializeOwned + Send + 'static,
@@ -378,7 +441,11 @@ impl Call for Bound {
         }
     }
 
-    fn send<A>(self, method: u16, arguments: A) -> impl Future<Output = Result<(), CallError>> + Send
+    fn send<A>(
+        self,
+        method: u16,
+        arguments: A,
+    ) -> impl Future<Output = Result<(), CallError>> + Send
     where
         A: Serialize + Send + Sync + 'static,
     {
@@ -418,7 +485,9 @@ pub(super) fn settle(
                 _ => Ok(Vec::new()),
             }
         }
-        _ => Err(format!("the peer answered a bind of handle {handle}, which was never asked")),
+        _ => Err(format!(
+            "the peer answered a bind of handle {handle}, which was never asked"
+        )),
     }
 }
 

@@ -8,9 +8,10 @@ use tokio::time::Instant;
 
 use super::shared::{Running, RunningKind, Shared};
 use super::{Host, Hosted};
-use crate::descriptor::{Descriptor, did_you_mean};
+use crate::descriptor::{Descriptor, MAX_METHODS, did_you_mean};
 use crate::object::{Answer, Request, Selected, Started};
 use crate::wire::codec::Codec;
+use crate::wire::cut;
 use crate::wire::frame::{self, Bind, Bound, CallFrame, REPLY_HEADER_BYTES, flag};
 use crate::wire::status::{Refusal, Status};
 
@@ -47,12 +48,25 @@ impl Handle {
     }
 }
 
+/// The most of a peer's own words that is kept or given back in an error.
+const MAX_SHOWN_BYTES: usize = 128;
+
 /// How the peer's method numbers lead to the object's.
 enum Methods {
     /// They are the same.
     Same,
-    /// By this table; a text says what is wrong with a method.
-    Table(Vec<Result<u16, String>>),
+    /// By this table.
+    Table(Vec<Wanted>),
+}
+
+/// What a method of the peer's bind is here.
+enum Wanted {
+    /// The method of this number.
+    Same(u16),
+    /// The method of this number, with another signature.
+    Differs(u16),
+    /// Nothing; the name, for the error of whoever calls it.
+    Missing(Box<str>),
 }
 
 /// What the peer did that no peer may do; the connection ends with this text.
@@ -71,24 +85,38 @@ impl Callee {
     pub(super) fn bind(&mut self, bind: &Bind<'_>, replies: &mut Vec<u8>) -> Result<(), Fault> {
         let index = bind.handle as usize;
         if index > self.handles.len() {
-            return Err(format!("bind of handle {index}: the next new one is {}", self.handles.len()));
+            return Err(format!(
+                "bind of handle {index}: the next new one is {}",
+                self.handles.len()
+            ));
         }
         if index >= self.shared.limits.max_bindings as usize {
-            return Err(format!("more than {} objects bound on one connection", self.shared.limits.max_bindings));
+            return Err(format!(
+                "more than {} objects bound on one connection",
+                self.shared.limits.max_bindings
+            ));
         }
         if index == self.handles.len() {
             self.handles.push(None);
+        }
+        if bind.methods.len() > MAX_METHODS {
+            return Err(format!("a bind of more than {MAX_METHODS} methods"));
         }
         let Some(place) = self.handles.get_mut(index).filter(|place| place.is_none()) else {
             return Err(format!("bind of handle {index}, which is bound already"));
         };
         let handle = match self.host.as_deref() {
-            None => Handle::Refused(Refusal::new(Status::UnknownObject, "this process hosts no objects")),
+            None => Handle::Refused(Refusal::new(
+                Status::UnknownObject,
+                "this process hosts no objects",
+            )),
             Some(host) => find(host, bind).unwrap_or_else(Handle::Refused),
         };
         self.table_entries += handle.table_entries();
         if self.table_entries > MAX_TABLE_ENTRIES {
-            return Err(format!("bindings of more than {MAX_TABLE_ENTRIES} methods that differ from the object's"));
+            return Err(format!(
+                "bindings of more than {MAX_TABLE_ENTRIES} methods that differ from the object's"
+            ));
         }
         frame::put_bound(replies, &bound(bind.handle, &handle));
         *place = Some(handle);
@@ -103,7 +131,12 @@ impl Callee {
     }
 
     /// Starts a call. What ends at once goes to `replies`.
-    pub(super) fn call(&mut self, call: &CallFrame<'_>, replies: &mut Vec<u8>, now: Instant) -> Result<(), Fault> {
+    pub(super) fn call(
+        &mut self,
+        call: &CallFrame<'_>,
+        replies: &mut Vec<u8>,
+        now: Instant,
+    ) -> Result<(), Fault> {
         let oneway = call.flags & flag::ONEWAY != 0;
         if !oneway && self.shared.is_running(call.id) {
             return Err(format!("call id {} is in flight already", call.id));
@@ -136,10 +169,17 @@ impl Callee {
         now: Instant,
     ) -> Result<(Started, Instant), Refusal> {
         if self.shared.leaving.load(Ordering::Relaxed) {
-            return Err(Refusal::new(Status::Draining, "the daemon is shutting down"));
+            return Err(Refusal::new(
+                Status::Draining,
+                "the daemon is shutting down",
+            ));
         }
         let (hosted, codec, methods) = match self.handles.get(call.handle as usize) {
-            Some(Some(Handle::Ready { hosted, codec, methods })) => (hosted, *codec, methods),
+            Some(Some(Handle::Ready {
+                hosted,
+                codec,
+                methods,
+            })) => (hosted, *codec, methods),
             Some(Some(Handle::Refused(refusal))) => return Err(refusal.clone()),
             _ => {
                 let text = format!("handle {} is not bound", call.handle);
@@ -148,10 +188,19 @@ impl Callee {
         };
         let object = hosted.object()?;
         let method = select(object.descriptor(), methods, call)?;
-        if call.deadline_ms == 0 {
-            return Err(Refusal::new(Status::Expired, "its deadline was over when it arrived"));
+        if call.name.is_some() && codec == Codec::Postcard {
+            // Positional bytes without a signature to hold them against could be read as anything.
+            let text = "a call by name needs a codec that describes itself";
+            return Err(Refusal::new(Status::BadArguments, text));
         }
-        let within = Duration::from_millis(call.deadline_ms.into()).min(self.shared.limits.max_deadline);
+        if call.deadline_ms == 0 {
+            return Err(Refusal::new(
+                Status::Expired,
+                "its deadline was over when it arrived",
+            ));
+        }
+        let within =
+            Duration::from_millis(call.deadline_ms.into()).min(self.shared.limits.max_deadline);
         let deadline = now + within;
         let request = Request {
             method,
@@ -159,15 +208,25 @@ impl Callee {
             arguments: call.body,
             deadline: deadline.into_std(),
             trace: call.trace,
-            max_result_bytes: (self.shared.remote.max_message_bytes as usize).saturating_sub(REPLY_HEADER_BYTES),
+            max_result_bytes: (self.shared.remote.max_message_bytes as usize)
+                .saturating_sub(REPLY_HEADER_BYTES),
         };
         Ok((object.start(request, replies), deadline))
     }
 
     /// Sees to what did not end at once; gives how the call ended if it did.
-    fn follow(&self, id: u32, oneway: bool, started: Started, deadline: Instant) -> Option<Result<(), Refusal>> {
+    fn follow(
+        &self,
+        id: u32,
+        oneway: bool,
+        started: Started,
+        deadline: Instant,
+    ) -> Option<Result<(), Refusal>> {
         let Some(host) = &self.host else {
-            return Some(Err(Refusal::new(Status::UnknownObject, "this process hosts no objects")));
+            return Some(Err(Refusal::new(
+                Status::UnknownObject,
+                "this process hosts no objects",
+            )));
         };
         match started {
             Started::Done(end) => Some(end),
@@ -213,7 +272,10 @@ impl Callee {
 
 fn compute(work: Box<dyn FnOnce() -> Answer + Send>, deadline: Instant) -> Answer {
     if Instant::now() >= deadline {
-        return Err(Refusal::new(Status::Expired, "its deadline was over before a thread was free"));
+        return Err(Refusal::new(
+            Status::Expired,
+            "its deadline was over before a thread was free",
+        ));
     }
     work()
 }
@@ -243,21 +305,37 @@ fn match_methods(descriptor: &Descriptor, bind: &Bind<'_>) -> Methods {
     if !bind.methods.is_empty() && bind.methods.iter().enumerate().all(same) {
         return Methods::Same;
     }
-    let table = bind.methods.iter().map(|(name, signature)| {
-        let Some((number, method)) = descriptor.method(name) else {
-            return Err(unknown_method(descriptor, name));
-        };
-        if method.signature != *signature {
-            return Err(format!("method '{name}' has another signature here: {method}"));
-        }
-        Ok(number)
-    });
+    let table = bind
+        .methods
+        .iter()
+        .map(|(name, signature)| match descriptor.method(name) {
+            Some((number, method)) if method.signature == *signature => Wanted::Same(number),
+            Some((number, _)) => Wanted::Differs(number),
+            None => Wanted::Missing(cut(name, MAX_SHOWN_BYTES).into()),
+        });
     Methods::Table(table.collect())
 }
 
-fn unknown_method(descriptor: &Descriptor, name: &str) -> String {
+fn unknown_method(descriptor: &Descriptor, name: &str) -> Refusal {
     let similar = descriptor.similar(name);
-    format!("{} has no method '{name}'{}", descriptor.service, did_you_mean(&similar))
+    let name = cut(name, MAX_SHOWN_BYTES);
+    let text = format!(
+        "{} has no method '{name}'{}",
+        descriptor.service,
+        did_you_mean(&similar)
+    );
+    Refusal::new(Status::UnknownMethod, text)
+}
+
+fn other_signature(descriptor: &Descriptor, number: u16) -> Refusal {
+    let text = match descriptor.methods.get(usize::from(number)) {
+        Some(method) => format!(
+            "method '{}' has another signature here: {method}",
+            method.name
+        ),
+        None => "the method has another signature here".into(),
+    };
+    Refusal::new(Status::UnknownMethod, text)
 }
 
 fn bound(handle: u32, bound: &Handle) -> Bound<'_> {
@@ -278,31 +356,46 @@ fn missing(methods: &Methods) -> Vec<(u16, &str)> {
         return Vec::new();
     };
     let numbered = (0..).zip(table);
-    numbered.filter_map(|(i, m)| m.as_ref().err().map(|text| (i, text.as_str()))).collect()
+    let wrong = numbered.filter_map(|(i, wanted)| match wanted {
+        Wanted::Same(_) => None,
+        Wanted::Differs(_) => Some((i, "it has another signature here")),
+        Wanted::Missing(_) => Some((i, "there is no such method here")),
+    });
+    wrong.collect()
 }
 
 #[inline]
-fn select<'a>(descriptor: &Descriptor, methods: &Methods, call: &CallFrame<'a>) -> Result<Selected<'a>, Refusal> {
+fn select<'a>(
+    descriptor: &Descriptor,
+    methods: &Methods,
+    call: &CallFrame<'a>,
+) -> Result<Selected<'a>, Refusal> {
     if let Some(name) = call.name {
         return match descriptor.method(name) {
             Some((number, _)) => Ok(Selected::Number(number)),
             None if descriptor.open => Ok(Selected::Name(name)),
-            None => Err(Refusal::new(Status::UnknownMethod, unknown_method(descriptor, name))),
+            None => Err(unknown_method(descriptor, name)),
         };
     }
     match methods {
-        Methods::Same if usize::from(call.method) < descriptor.methods.len() => Ok(Selected::Number(call.method)),
+        Methods::Same if usize::from(call.method) < descriptor.methods.len() => {
+            Ok(Selected::Number(call.method))
+        }
         Methods::Same => Err(no_number(call.method)),
         Methods::Table(table) => match table.get(usize::from(call.method)) {
-            Some(Ok(number)) => Ok(Selected::Number(*number)),
-            Some(Err(text)) => Err(Refusal::new(Status::UnknownMethod, text.clone())),
+            Some(Wanted::Same(number)) => Ok(Selected::Number(*number)),
+            Some(Wanted::Differs(number)) => Err(other_signature(descriptor, *number)),
+            Some(Wanted::Missing(name)) => Err(unknown_method(descriptor, name)),
             None => Err(no_number(call.method)),
         },
     }
 }
 
 fn no_number(method: u16) -> Refusal {
-    Refusal::new(Status::UnknownMethod, format!("method number {method} was not bound"))
+    Refusal::new(
+        Status::UnknownMethod,
+        format!("method number {method} was not bound"),
+    )
 }
 
 impl Shared {
@@ -365,7 +458,12 @@ impl Shared {
             return;
         };
         self.running.fetch_sub(1, Ordering::Relaxed);
-        frame::put_refusal(state.out.frames(), Status::Cancelled as u16, id, "cancelled");
+        frame::put_refusal(
+            state.out.frames(),
+            Status::Cancelled as u16,
+            id,
+            "cancelled",
+        );
         self.ask_flush(state);
         running.stop();
     }

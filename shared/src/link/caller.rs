@@ -85,13 +85,19 @@ impl Slot {
 
 impl Shared {
     /// Encodes a call straight into the out buffer and gets it on its way.
-    pub(super) fn start<A: Serialize + ?Sized>(&self, call: &Outgoing<'_>, arguments: &A) -> Result<u32, NotSent> {
+    pub(super) fn start<A: Serialize + ?Sized>(
+        &self,
+        call: &Outgoing<'_>,
+        arguments: &A,
+    ) -> Result<u32, NotSent> {
         let mut state = self.state.lock();
         if let Some(why) = state.refuses_calls() {
             return Err(NotSent::Disconnected(why.to_string()));
         }
         let in_flight = state.calls.len();
-        if in_flight >= self.remote.max_calls_in_flight as usize || state.out.unsent() > self.limits.max_unsent_bytes {
+        if in_flight >= self.remote.max_calls_in_flight as usize
+            || state.out.unsent() > self.limits.max_unsent_bytes
+        {
             return Err(NotSent::Full(in_flight));
         }
         let id = state.calls.vacant_key() as u32;
@@ -122,7 +128,11 @@ impl Shared {
     }
 
     /// Encodes a one-way call into the out buffer; gives the count of bytes written once all of it is out.
-    pub(super) fn send<A: Serialize + ?Sized>(&self, call: &Outgoing<'_>, arguments: &A) -> Result<u64, NotSent> {
+    pub(super) fn send<A: Serialize + ?Sized>(
+        &self,
+        call: &Outgoing<'_>,
+        arguments: &A,
+    ) -> Result<u64, NotSent> {
         let mut state = self.state.lock();
         if let Some(why) = state.refuses_calls() {
             return Err(NotSent::Disconnected(why.to_string()));
@@ -170,6 +180,14 @@ impl Shared {
         arguments: &A,
     ) -> Result<(), NotSent> {
         let named = if call.name.is_some() { flag::NAMED } else { 0 };
+        if call
+            .name
+            .is_some_and(|name| name.len() > usize::from(u16::MAX))
+        {
+            return Err(NotSent::TooLarge(
+                "a method's name takes at most 65,535 bytes".into(),
+            ));
+        }
         let out = state.out.frames();
         let before = out.len();
         let start = frame::begin_call(
@@ -188,7 +206,11 @@ impl Shared {
         let header = out.len() - before - LENGTH_BYTES;
         let limit = (self.remote.max_message_bytes as usize).saturating_sub(header);
         // Also forgets the header when the arguments' own code panics.
-        let mut half = HalfFrame { out, before, whole: false };
+        let mut half = HalfFrame {
+            out,
+            before,
+            whole: false,
+        };
         let result = call.codec.encode(arguments, half.out, limit);
         half.whole = result.is_ok();
         if half.whole {
@@ -221,7 +243,12 @@ impl Shared {
 
     /// Stores a reply; gives who is to be woken, or what the peer did wrong.
     #[inline]
-    pub(super) fn settle(state: &mut State, id: u32, status: u16, body: &[u8]) -> Result<Option<Waker>, String> {
+    pub(super) fn settle(
+        state: &mut State,
+        id: u32,
+        status: u16,
+        body: &[u8],
+    ) -> Result<Option<Waker>, String> {
         let Some(slot) = state.calls.get_mut(id as usize) else {
             return Err(format!("the peer answered call {id}, which was never made"));
         };
@@ -256,9 +283,18 @@ impl Shared {
     pub(super) fn sweep(state: &mut State, now: Instant) -> Vec<Waker> {
         let mut wakers = Vec::new();
         let mut earliest = None::<Instant>;
-        let State { calls, out, awaited, orphans, .. } = state;
+        let State {
+            calls,
+            out,
+            awaited,
+            orphans,
+            ..
+        } = state;
         for (id, slot) in calls.iter_mut() {
-            let Slot::Awaited { waker, deadline, .. } = slot else {
+            let Slot::Awaited {
+                waker, deadline, ..
+            } = slot
+            else {
                 continue;
             };
             if *deadline > now {
@@ -403,4 +439,7 @@ impl Drop for Pending {
     }
 }
 
-const _: () = assert!(CALL_HEADER_BYTES <= 24, "an ordinary call has a small header");
+const _: () = assert!(
+    CALL_HEADER_BYTES <= 24,
+    "an ordinary call has a small header"
+);

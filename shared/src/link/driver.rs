@@ -89,7 +89,9 @@ enum End {
 
 impl std::fmt::Debug for Driver {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Driver").field("peer", &self.shared.peer).finish_non_exhaustive()
+        f.debug_struct("Driver")
+            .field("peer", &self.shared.peer)
+            .finish_non_exhaustive()
     }
 }
 
@@ -139,7 +141,11 @@ impl Driver {
     fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
         let mut received = std::mem::take(&mut self.received);
         // What came behind the handshake, or was left when the peer did not take its replies.
-        let mut result = if received.is_empty() || self.is_choked() { Ok(()) } else { self.handle_all(&mut received) };
+        let mut result = if received.is_empty() || self.is_choked() {
+            Ok(())
+        } else {
+            self.handle_all(&mut received)
+        };
         if received.capacity() == 0 {
             received = SPARE.take().unwrap_or_default();
         }
@@ -157,7 +163,9 @@ impl Driver {
             }
             match self.reading.poll_read(cx, &mut received) {
                 Poll::Pending => break,
-                Poll::Ready(Ok(0)) => result = Err(End::Lost("the peer closed the connection".into())),
+                Poll::Ready(Ok(0)) => {
+                    result = Err(End::Lost("the peer closed the connection".into()))
+                }
                 Poll::Ready(Ok(_)) => result = self.handle_all(&mut received),
                 Poll::Ready(Err(e)) => result = Err(End::Lost(e.to_string())),
             }
@@ -181,7 +189,9 @@ impl Driver {
     /// A peer that does not take its replies gets no further calls read. A side that only calls always reads:
     /// so of two peers at least one does, and they cannot wait for each other.
     fn is_choked(&self) -> bool {
-        self.hosts && self.replies.len() + self.shared.unsent.load(Ordering::Relaxed) > self.shared.limits.max_unsent_bytes
+        self.hosts
+            && self.replies.len() + self.shared.unsent.load(Ordering::Relaxed)
+                > self.shared.limits.max_unsent_bytes
     }
 
     fn is_stuffed(&self) -> bool {
@@ -229,12 +239,16 @@ impl Driver {
         match Frame::parse(bytes) {
             Ok(Frame::Reply(reply)) => {
                 let mut state = self.shared.state.lock();
-                let waker = Shared::settle(&mut state, reply.id, reply.status, reply.body).map_err(End::Fault)?;
+                let waker = Shared::settle(&mut state, reply.id, reply.status, reply.body)
+                    .map_err(End::Fault)?;
                 drop(state);
                 self.woken.extend(waker);
                 Ok(())
             }
-            Ok(Frame::Call(call)) => self.callee.call(&call, &mut self.replies, now).map_err(End::Fault),
+            Ok(Frame::Call(call)) => self
+                .callee
+                .call(&call, &mut self.replies, now)
+                .map_err(End::Fault),
             Ok(frame) => self.handle_rare(frame),
             Err(e) => Err(End::Fault(e.to_string())),
         }
@@ -242,13 +256,23 @@ impl Driver {
 
     fn handle_rare(&mut self, frame: Frame<'_>) -> Result<(), End> {
         match frame {
-            Frame::Bind(bind) => return self.callee.bind(&bind, &mut self.replies).map_err(End::Fault),
+            Frame::Bind(bind) => {
+                return self
+                    .callee
+                    .bind(&bind, &mut self.replies)
+                    .map_err(End::Fault);
+            }
             Frame::Unbind(handle) => self.callee.unbind(handle),
             Frame::Cancel(id) => self.shared.cancel(id),
             Frame::Bound(bound) => {
-                let answer = if bound.status == 0 { Ok(()) } else { Err((bound.status, bound.text)) };
+                let answer = if bound.status == 0 {
+                    Ok(())
+                } else {
+                    Err((bound.status, bound.text))
+                };
                 let mut state = self.shared.state.lock();
-                let woken = bound::settle(&mut state.binds, bound.handle, answer).map_err(End::Fault)?;
+                let woken =
+                    bound::settle(&mut state.binds, bound.handle, answer).map_err(End::Fault)?;
                 drop(state);
                 self.woken.extend(woken);
             }
@@ -258,7 +282,9 @@ impl Driver {
                 let mut state = self.shared.state.lock();
                 state.peer_leaves = Some(format!("the peer is shutting down: {why}").into());
             }
-            Frame::Fault(why) => return Err(End::Lost(format!("the peer ended the connection: {why}"))),
+            Frame::Fault(why) => {
+                return Err(End::Lost(format!("the peer ended the connection: {why}")));
+            }
             Frame::Pong(_) | Frame::Skipped(_) | Frame::Call(_) | Frame::Reply(_) => {}
         }
         Ok(())
@@ -373,9 +399,16 @@ impl Driver {
         if let Some((since, _)) = self.clock.blocked
             && now >= since + limits.stall
         {
-            return Err(End::Lost(format!("the peer took nothing for {:?}", limits.stall)));
+            return Err(End::Lost(format!(
+                "the peer took nothing for {:?}",
+                limits.stall
+            )));
         }
-        if self.clock.drained.is_some_and(|since| now >= since + LINGER) {
+        if self
+            .clock
+            .drained
+            .is_some_and(|since| now >= since + LINGER)
+        {
             return Err(End::Drained);
         }
         let choked = self.is_choked();
@@ -384,7 +417,9 @@ impl Driver {
             let expired = Shared::sweep(&mut state, now);
             self.woken.extend(expired);
             if state.orphans > self.shared.remote.max_calls_in_flight as usize / 2 {
-                return Err(End::Fault("the peer acknowledges no cancelled calls".into()));
+                return Err(End::Fault(
+                    "the peer acknowledges no cancelled calls".into(),
+                ));
             }
         }
         if choked {
@@ -392,7 +427,10 @@ impl Driver {
             self.clock.heard = now;
             self.clock.pinged = None;
         } else if now >= self.clock.heard + limits.silence && self.clock.pinged.is_some() {
-            return Err(End::Lost(format!("the peer was silent for {:?}", limits.silence)));
+            return Err(End::Lost(format!(
+                "the peer was silent for {:?}",
+                limits.silence
+            )));
         } else if now >= self.clock.heard + limits.heartbeat && self.clock.pinged.is_none() {
             self.clock.pinged = Some(now);
             frame::put_ping(state.out.frames(), 0);

@@ -45,7 +45,11 @@ pub enum OpenError {
 ///
 /// # Cancel safety
 /// Cancel safe: the socket is dropped.
-pub async fn connect(socket: Socket, me: Identity, limits: &Limits) -> Result<(Link, Driver), OpenError> {
+pub async fn connect(
+    socket: Socket,
+    me: Identity,
+    limits: &Limits,
+) -> Result<(Link, Driver), OpenError> {
     open(socket, BytesMut::new(), Side::Dialled, me, limits, None).await
 }
 
@@ -74,7 +78,11 @@ async fn open(
     limits: &Limits,
     host: Option<Arc<dyn Host>>,
 ) -> Result<(Link, Driver), OpenError> {
-    let shaken = tokio::time::timeout(limits.handshake, shake(&mut socket, &mut received, side, me, limits)).await;
+    let shaken = tokio::time::timeout(
+        limits.handshake,
+        shake(&mut socket, &mut received, side, me, limits),
+    )
+    .await;
     let remote = match shaken {
         Ok(Ok(remote)) => remote,
         Ok(Err(e)) => return Err(e),
@@ -130,7 +138,11 @@ fn hello(me: Identity, limits: &Limits) -> Hello {
 }
 
 /// Reads the peer's preface and hello.
-async fn meet(socket: &mut Socket, received: &mut BytesMut, side: Side) -> Result<Hello, OpenError> {
+async fn meet(
+    socket: &mut Socket,
+    received: &mut BytesMut,
+    side: Side,
+) -> Result<Hello, OpenError> {
     while received.len() < PREFACE_BYTES {
         read_more(socket, received).await?;
     }

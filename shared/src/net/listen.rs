@@ -113,7 +113,11 @@ async fn bind_tcp(host: &str, port: u16) -> io::Result<Listener> {
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
     // A daemon that restarts gets its port back while old connections linger.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;

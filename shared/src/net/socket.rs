@@ -67,7 +67,10 @@ impl Socket {
             }
             Kind::Unix(stream) => {
                 let (read, write) = stream.into_split();
-                (Reading(ReadKind::Unix(read)), Writing(WriteKind::Unix(write)))
+                (
+                    Reading(ReadKind::Unix(read)),
+                    Writing(WriteKind::Unix(write)),
+                )
             }
         }
     }
@@ -89,7 +92,11 @@ impl Reading {
     /// # Errors
     /// What the operating system says.
     #[inline]
-    pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
+    pub fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut BytesMut,
+    ) -> Poll<io::Result<usize>> {
         match &mut self.0 {
             ReadKind::Tcp(half) => poll_read_buf(Pin::new(half), cx, buffer),
             ReadKind::Unix(half) => poll_read_buf(Pin::new(half), cx, buffer),
@@ -132,7 +139,11 @@ impl Writing {
 
 /// For protocols of others, which bring their own framing.
 impl AsyncRead for Socket {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         match &mut self.get_mut().0 {
             Kind::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
             Kind::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
@@ -141,7 +152,11 @@ impl AsyncRead for Socket {
 }
 
 impl AsyncWrite for Socket {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         match &mut self.get_mut().0 {
             Kind::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
             Kind::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),

@@ -42,7 +42,10 @@ impl Arguments {
     pub fn named<N: Into<String>>(values: impl IntoIterator<Item = (N, Value)>) -> Self {
         Self {
             positional: Vec::new(),
-            named: values.into_iter().map(|(name, value)| (name.into(), value)).collect(),
+            named: values
+                .into_iter()
+                .map(|(name, value)| (name.into(), value))
+                .collect(),
         }
     }
 }
@@ -64,7 +67,11 @@ impl Arguments {
 /// ```
 pub trait DynamicObject: Sized + Send + Sync + 'static {
     /// Answers a call. The error is a text for the caller; an unknown method is an error like any other.
-    fn call(&self, method: String, arguments: Arguments) -> impl Future<Output = Result<Value, String>> + Send;
+    fn call(
+        &self,
+        method: String,
+        arguments: Arguments,
+    ) -> impl Future<Output = Result<Value, String>> + Send;
 
     /// What it says about itself; methods listed here are only documentation.
     fn descriptor(&self) -> Descriptor {
@@ -101,19 +108,36 @@ impl<T: DynamicObject> Object for Dynamic<T> {
             Selected::Name(name) => name.to_owned(),
             Selected::Number(number) => match self.descriptor.methods.get(usize::from(number)) {
                 Some(method) => method.name.clone(),
-                None => return Started::Done(Err(Refusal::new(Status::UnknownMethod, "no method has this number"))),
+                None => {
+                    return Started::Done(Err(Refusal::new(
+                        Status::UnknownMethod,
+                        "no method has this number",
+                    )));
+                }
             },
         };
         let arguments = match request.codec.decode::<Arguments>(request.arguments) {
             Ok(arguments) => arguments,
-            Err(e) => return Started::Done(Err(Refusal::new(Status::BadArguments, format!("{method}: {e}")))),
+            Err(e) => {
+                return Started::Done(Err(Refusal::new(
+                    Status::BadArguments,
+                    format!("{method}: {e}"),
+                )));
+            }
         };
-        let (object, codec, limit) = (Arc::clone(&self.object), request.codec, request.max_result_bytes);
+        let (object, codec, limit) = (
+            Arc::clone(&self.object),
+            request.codec,
+            request.max_result_bytes,
+        );
         Started::Waits(Box::pin(async move {
             let call = std::panic::AssertUnwindSafe(object.call(method, arguments));
             match call.catch_unwind().await {
                 Ok(result) => answer(result, codec, limit),
-                Err(panic) => Err(Refusal::new(Status::Panicked, super::servant::panic_text(&*panic))),
+                Err(panic) => Err(Refusal::new(
+                    Status::Panicked,
+                    super::servant::panic_text(&*panic),
+                )),
             }
         }))
     }

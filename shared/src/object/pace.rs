@@ -50,7 +50,8 @@ impl Pace {
         // What behaved for long enough is forgiven: a run can also be slow because the machine was busy.
         let trial = self.trial.load(Ordering::Relaxed);
         if streak >= trial.saturating_mul(64) && trial > FIRST_TRIAL {
-            self.trial.store((trial / 8).max(FIRST_TRIAL), Ordering::Relaxed);
+            self.trial
+                .store((trial / 8).max(FIRST_TRIAL), Ordering::Relaxed);
         }
     }
 
@@ -60,7 +61,10 @@ impl Pace {
         self.streak.store(0, Ordering::Relaxed);
         if was_in_place && took > SLOW {
             let trial = self.trial.load(Ordering::Relaxed);
-            self.trial.store(trial.saturating_mul(8).min(LONGEST_TRIAL), Ordering::Relaxed);
+            self.trial.store(
+                trial.saturating_mul(8).min(LONGEST_TRIAL),
+                Ordering::Relaxed,
+            );
         }
     }
 }

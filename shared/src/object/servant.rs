@@ -68,7 +68,9 @@ impl Servant {
 
 impl fmt::Debug for Servant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Servant").field(&self.0.descriptor().service).finish()
+        f.debug_tuple("Servant")
+            .field(&self.0.descriptor().service)
+            .finish()
     }
 }
 
@@ -94,7 +96,9 @@ impl<S, F> Service<S, F> {
 
 impl<S, F> fmt::Debug for Service<S, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Service").field("service", &self.descriptor.service).finish_non_exhaustive()
+        f.debug_struct("Service")
+            .field("service", &self.descriptor.service)
+            .finish_non_exhaustive()
     }
 }
 
@@ -112,22 +116,36 @@ where
 
     fn start(&self, request: Request<'_>, reply: &mut Vec<u8>) -> Started {
         let Selected::Number(number) = request.method else {
-            return refuse(Status::UnknownMethod, "this object answers only the methods it describes");
+            return refuse(
+                Status::UnknownMethod,
+                "this object answers only the methods it describes",
+            );
         };
         let Some(method) = self.descriptor.methods.get(usize::from(number)) else {
             return refuse(Status::UnknownMethod, "no method has this number");
         };
-        let decoded = caught(|| request.codec.decode_variant::<S::Req>(number, request.arguments));
+        let decoded = caught(|| {
+            request
+                .codec
+                .decode_variant::<S::Req>(number, request.arguments)
+        });
         let arguments = match decoded {
             Ok(Ok(arguments)) => arguments,
             Ok(Err(e)) => return refuse(Status::BadArguments, format!("{method}: {e}")),
-            Err(panic) => return refuse(Status::BadArguments, format!("{method}: reading them panicked: {panic}")),
+            Err(panic) => {
+                return refuse(
+                    Status::BadArguments,
+                    format!("{method}: reading them panicked: {panic}"),
+                );
+            }
         };
         let context = context(request.deadline, request.trace);
         let ending = Ending::new(method, &request);
         match method.runs {
             Runs::Compute => match self.paces.get(usize::from(number)) {
-                Some(pace) if pace.runs_in_place() => self.compute_here(pace, context, arguments, &ending, reply),
+                Some(pace) if pace.runs_in_place() => {
+                    self.compute_here(pace, context, arguments, &ending, reply)
+                }
                 _ => self.compute(number, context, arguments, ending),
             },
             Runs::Async => self.wait(context, arguments, ending, reply),
@@ -172,7 +190,13 @@ where
         }))
     }
 
-    fn wait(&self, context: Context, arguments: S::Req, ending: Ending, reply: &mut Vec<u8>) -> Started {
+    fn wait(
+        &self,
+        context: Context,
+        arguments: S::Req,
+        ending: Ending,
+        reply: &mut Vec<u8>,
+    ) -> Started {
         let mut future = Box::pin((self.serve)(self.service.clone(), context, arguments));
         match poll_once(future.as_mut()) {
             Ok(Poll::Ready(result)) => Started::Done(ending.append(result, reply)),
@@ -189,7 +213,9 @@ where
 
 /// Runs a plain fn, which is over at its first poll.
 #[inline]
-fn compute<R>(future: impl Future<Output = Result<R, ServerError>>) -> Result<Result<R, ServerError>, Refusal> {
+fn compute<R>(
+    future: impl Future<Output = Result<R, ServerError>>,
+) -> Result<Result<R, ServerError>, Refusal> {
     match poll_once(pin!(future)) {
         Ok(Poll::Ready(result)) => Ok(result),
         Ok(Poll::Pending) => Err(Refusal::new(Status::BadResult, "a plain fn cannot wait")),
@@ -254,7 +280,11 @@ impl Ending {
     }
 
     #[inline]
-    fn append<R: Serialize>(&self, result: Result<R, ServerError>, reply: &mut Vec<u8>) -> Result<(), Refusal> {
+    fn append<R: Serialize>(
+        &self,
+        result: Result<R, ServerError>,
+        reply: &mut Vec<u8>,
+    ) -> Result<(), Refusal> {
         let response = match result {
             Ok(response) => response,
             Err(e) => return Err(Refusal::new(Status::Error, e.detail)),
@@ -262,35 +292,59 @@ impl Ending {
         if self.unwraps {
             return self.append_unwrapped(&response, reply);
         }
-        match caught(|| self.codec.encode_content(&response, reply, self.max_result_bytes)) {
+        match caught(|| {
+            self.codec
+                .encode_content(&response, reply, self.max_result_bytes)
+        }) {
             Ok(Ok(())) => Ok(()),
             Ok(Err(e)) => Err(Refusal::new(Status::BadResult, bad_result(&e))),
-            Err(panic) => Err(Refusal::new(Status::BadResult, format!("writing it panicked: {panic}"))),
+            Err(panic) => Err(Refusal::new(
+                Status::BadResult,
+                format!("writing it panicked: {panic}"),
+            )),
         }
     }
 
-    fn append_unwrapped<R: Serialize>(&self, response: &R, reply: &mut Vec<u8>) -> Result<(), Refusal> {
+    fn append_unwrapped<R: Serialize>(
+        &self,
+        response: &R,
+        reply: &mut Vec<u8>,
+    ) -> Result<(), Refusal> {
         let mut content = Vec::new();
-        let value = match caught(|| Codec::MessagePack.encode_content(response, &mut content, self.max_result_bytes)) {
+        let value = match caught(|| {
+            Codec::MessagePack.encode_content(response, &mut content, self.max_result_bytes)
+        }) {
             Ok(Ok(())) => Codec::MessagePack
                 .decode::<Result<crate::value::Value, crate::value::Value>>(&content)
                 .map_err(|e| Refusal::new(Status::BadResult, e.0))?,
             Ok(Err(e)) => return Err(Refusal::new(Status::BadResult, bad_result(&e))),
-            Err(panic) => return Err(Refusal::new(Status::BadResult, format!("writing it panicked: {panic}"))),
+            Err(panic) => {
+                return Err(Refusal::new(
+                    Status::BadResult,
+                    format!("writing it panicked: {panic}"),
+                ));
+            }
         };
         match value {
             Ok(value) => self
                 .codec
                 .encode(&value, reply, self.max_result_bytes)
                 .map_err(|e| Refusal::new(Status::BadResult, bad_result(&e))),
-            Err(error) => Err(Refusal::new(Status::Error, error.to_string())),
+            Err(error) => Err(Refusal::new(
+                Status::Error,
+                error
+                    .as_str()
+                    .map_or_else(|| error.to_string(), str::to_owned),
+            )),
         }
     }
 }
 
 fn bad_result(error: &EncodeError) -> String {
     match error {
-        EncodeError::TooLarge { limit } => format!("it takes more than {limit} bytes, the longest message this connection allows"),
+        EncodeError::TooLarge { limit } => {
+            format!("it takes more than {limit} bytes, the longest message this connection allows")
+        }
         EncodeError::Serialize(text) => text.clone(),
     }
 }

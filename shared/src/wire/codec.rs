@@ -54,7 +54,12 @@ impl Codec {
     /// # Errors
     /// TooLarge, or Serialize when the value itself cannot be written.
     #[inline]
-    pub fn encode<T: Serialize + ?Sized>(self, value: &T, out: &mut Vec<u8>, limit: usize) -> Result<(), EncodeError> {
+    pub fn encode<T: Serialize + ?Sized>(
+        self,
+        value: &T,
+        out: &mut Vec<u8>,
+        limit: usize,
+    ) -> Result<(), EncodeError> {
         self.encode_with(out, limit, value)
     }
 
@@ -113,12 +118,20 @@ impl Codec {
     /// # Errors
     /// As [`decode`](Self::decode).
     #[inline]
-    pub fn decode_variant<T: DeserializeOwned>(self, index: u16, bytes: &[u8]) -> Result<T, DecodeError> {
+    pub fn decode_variant<T: DeserializeOwned>(
+        self,
+        index: u16,
+        bytes: &[u8],
+    ) -> Result<T, DecodeError> {
         self.decode_with(bytes, OnVariantOf(index))
     }
 
     #[inline]
-    fn decode_with<T: DeserializeOwned>(self, bytes: &[u8], how: impl Reading) -> Result<T, DecodeError> {
+    fn decode_with<T: DeserializeOwned>(
+        self,
+        bytes: &[u8],
+        how: impl Reading,
+    ) -> Result<T, DecodeError> {
         match self {
             Self::Postcard => {
                 let mut reader = postcard::Deserializer::from_bytes(bytes);
@@ -131,13 +144,21 @@ impl Codec {
             Self::MessagePack => {
                 let mut rest = bytes;
                 let mut reader = rmp_serde::Deserializer::new(&mut rest).with_human_readable();
-                let value = how.read(&mut reader).map_err(|e| DecodeError(e.to_string()))?;
+                let value = how
+                    .read(&mut reader)
+                    .map_err(|e| DecodeError(e.to_string()))?;
                 drop(reader);
-                if rest.is_empty() { Ok(value) } else { Err(DecodeError("bytes are left over behind it".into())) }
+                if rest.is_empty() {
+                    Ok(value)
+                } else {
+                    Err(DecodeError("bytes are left over behind it".into()))
+                }
             }
             Self::Json => {
                 let mut reader = serde_json::Deserializer::from_slice(bytes);
-                let value = how.read(&mut reader).map_err(|e| DecodeError(e.to_string()))?;
+                let value = how
+                    .read(&mut reader)
+                    .map_err(|e| DecodeError(e.to_string()))?;
                 reader.end().map_err(|e| DecodeError(e.to_string()))?;
                 Ok(value)
             }
@@ -147,14 +168,18 @@ impl Codec {
 
 /// What is read: a whole value, or one variant's content.
 trait Reading {
-    fn read<'de, T: DeserializeOwned, D: Deserializer<'de>>(self, reader: D) -> Result<T, D::Error>;
+    fn read<'de, T: DeserializeOwned, D: Deserializer<'de>>(self, reader: D)
+    -> Result<T, D::Error>;
 }
 
 struct Plain;
 
 impl Reading for Plain {
     #[inline]
-    fn read<'de, T: DeserializeOwned, D: Deserializer<'de>>(self, reader: D) -> Result<T, D::Error> {
+    fn read<'de, T: DeserializeOwned, D: Deserializer<'de>>(
+        self,
+        reader: D,
+    ) -> Result<T, D::Error> {
         deserialize_limited(reader, MAX_DEPTH)
     }
 }
@@ -163,7 +188,10 @@ struct OnVariantOf(u16);
 
 impl Reading for OnVariantOf {
     #[inline]
-    fn read<'de, T: DeserializeOwned, D: Deserializer<'de>>(self, reader: D) -> Result<T, D::Error> {
+    fn read<'de, T: DeserializeOwned, D: Deserializer<'de>>(
+        self,
+        reader: D,
+    ) -> Result<T, D::Error> {
         deserialize_limited(
             OnVariant {
                 index: self.0,
@@ -214,7 +242,11 @@ impl postcard::ser_flavors::Flavor for &mut Bounded<'_> {
 
     #[inline]
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        if self.put(bytes) { Ok(()) } else { Err(postcard::Error::SerializeBufferFull) }
+        if self.put(bytes) {
+            Ok(())
+        } else {
+            Err(postcard::Error::SerializeBufferFull)
+        }
     }
 
     fn finalize(self) -> postcard::Result<()> {
@@ -224,7 +256,11 @@ impl postcard::ser_flavors::Flavor for &mut Bounded<'_> {
 
 impl std::io::Write for Bounded<'_> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if self.put(bytes) { Ok(bytes.len()) } else { Err(std::io::Error::other("over the limit")) }
+        if self.put(bytes) {
+            Ok(bytes.len())
+        } else {
+            Err(std::io::Error::other("over the limit"))
+        }
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
@@ -238,9 +274,14 @@ fn write_postcard<T: Serialize + ?Sized>(out: &mut Bounded<'_>, value: &T) -> Re
     serialize_limited(value, &mut writer, MAX_DEPTH).map_err(|e| postcard_text(e).0)
 }
 
-fn write_message_pack<T: Serialize + ?Sized>(out: &mut Bounded<'_>, value: &T) -> Result<(), String> {
+fn write_message_pack<T: Serialize + ?Sized>(
+    out: &mut Bounded<'_>,
+    value: &T,
+) -> Result<(), String> {
     // Named fields, so that a caller who knows no types can read what comes back.
-    let mut writer = rmp_serde::Serializer::new(out).with_struct_map().with_human_readable();
+    let mut writer = rmp_serde::Serializer::new(out)
+        .with_struct_map()
+        .with_human_readable();
     serialize_limited(value, &mut writer, MAX_DEPTH).map_err(|e| e.to_string())
 }
 
@@ -256,9 +297,15 @@ fn postcard_text(error: postcard::Error) -> DecodeError {
         postcard::Error::DeserializeUnexpectedEnd => "it is cut short".into(),
         postcard::Error::DeserializeBadUtf8 => "a text in it is not UTF-8".into(),
         postcard::Error::DeserializeBadEnum => "a variant in it is unknown".into(),
-        postcard::Error::SerdeDeCustom => "a value in it was refused by its type, or is nested too deep".into(),
-        postcard::Error::SerdeSerCustom => "a value in it refused to be written, or is nested too deep".into(),
-        postcard::Error::SerializeSeqLengthUnknown => "a sequence in it does not know its length".into(),
+        postcard::Error::SerdeDeCustom => {
+            "a value in it was refused by its type, or is nested too deep".into()
+        }
+        postcard::Error::SerdeSerCustom => {
+            "a value in it refused to be written, or is nested too deep".into()
+        }
+        postcard::Error::SerializeSeqLengthUnknown => {
+            "a sequence in it does not know its length".into()
+        }
         other => format!("{other}"),
     };
     DecodeError(text)
@@ -288,12 +335,22 @@ mod tests {
         for codec in ALL {
             let mut arguments = Vec::new();
             codec.encode(&(7i64, "x"), &mut arguments, 100).unwrap();
-            let expected = Request::Add { a: 7, b: "x".into() };
+            let expected = Request::Add {
+                a: 7,
+                b: "x".into(),
+            };
             assert_eq!(codec.decode_variant::<Request>(1, &arguments), Ok(expected));
         }
         let mut out = Vec::new();
         Codec::Postcard
-            .encode_content(&Request::Add { a: 7, b: "x".into() }, &mut out, 100)
+            .encode_content(
+                &Request::Add {
+                    a: 7,
+                    b: "x".into(),
+                },
+                &mut out,
+                100,
+            )
             .unwrap();
         assert_eq!(out, [14, 1, b'x']);
     }
@@ -301,9 +358,18 @@ mod tests {
     #[test]
     fn a_dynamic_caller_may_name_its_arguments() {
         let named = Codec::Json.decode_variant(1, br#"{"b":"x","a":7}"#);
-        assert_eq!(named, Ok(Request::Add { a: 7, b: "x".into() }));
+        assert_eq!(
+            named,
+            Ok(Request::Add {
+                a: 7,
+                b: "x".into()
+            })
+        );
         assert_eq!(Codec::Json.decode_variant(0, b"[]"), Ok(Request::Ping {}));
-        assert_eq!(Codec::MessagePack.decode_variant(0, &[0x90]), Ok(Request::Ping {}));
+        assert_eq!(
+            Codec::MessagePack.decode_variant(0, &[0x90]),
+            Ok(Request::Ping {})
+        );
         assert_eq!(Codec::Postcard.decode_variant(0, &[]), Ok(Request::Ping {}));
     }
 
@@ -311,12 +377,16 @@ mod tests {
     fn the_content_of_a_response_is_the_bare_result() {
         for codec in ALL {
             let (mut content, mut bare) = (Vec::new(), Vec::new());
-            codec.encode_content(&Response::Add(vec![1, 2]), &mut content, 100).unwrap();
+            codec
+                .encode_content(&Response::Add(vec![1, 2]), &mut content, 100)
+                .unwrap();
             codec.encode(&vec![1u8, 2], &mut bare, 100).unwrap();
             assert_eq!(content, bare, "{codec:?}");
         }
         let mut out = Vec::new();
-        Codec::Json.encode_content(&Response::Ping(()), &mut out, 100).unwrap();
+        Codec::Json
+            .encode_content(&Response::Ping(()), &mut out, 100)
+            .unwrap();
         assert_eq!(out, b"null");
     }
 
@@ -325,7 +395,10 @@ mod tests {
         for codec in ALL {
             let mut out = b"before".to_vec();
             let big = "x".repeat(1000);
-            assert_eq!(codec.encode(&big, &mut out, 999), Err(EncodeError::TooLarge { limit: 999 }));
+            assert_eq!(
+                codec.encode(&big, &mut out, 999),
+                Err(EncodeError::TooLarge { limit: 999 })
+            );
             assert_eq!(out, b"before");
         }
     }
@@ -367,9 +440,17 @@ mod tests {
         let deep = vec![1u8; 1_000_000];
         assert!(Codec::Postcard.decode::<Tree>(&deep).is_err());
         let lists = vec![0x91u8; 1_000_000];
-        assert!(Codec::MessagePack.decode::<crate::value::Value>(&lists).is_err());
+        assert!(
+            Codec::MessagePack
+                .decode::<crate::value::Value>(&lists)
+                .is_err()
+        );
         let text = "[".repeat(1_000_000);
-        assert!(Codec::Json.decode::<crate::value::Value>(text.as_bytes()).is_err());
+        assert!(
+            Codec::Json
+                .decode::<crate::value::Value>(text.as_bytes())
+                .is_err()
+        );
 
         let mut tree = Tree::Leaf;
         for _ in 0..1_000_000 {

@@ -208,7 +208,9 @@ impl<'a> Frame<'a> {
             _ => return parse_rare(kind, &mut fields),
         };
         match frame {
-            Ok(Self::Call(call)) if unknown_flags(call.flags) => Err(FrameError::UnknownFlags { flags: call.flags }),
+            Ok(Self::Call(call)) if unknown_flags(call.flags) => {
+                Err(FrameError::UnknownFlags { flags: call.flags })
+            }
             frame => frame.map_err(|Short| FrameError::Short { kind }),
         }
     }
@@ -225,8 +227,16 @@ fn parse_call<'a>(fields: &mut Fields<'a>) -> Result<Frame<'a>, Short> {
     let id = fields.u32()?;
     let handle = fields.u32()?;
     let deadline_ms = fields.u32()?;
-    let trace = if flags & flag::TRACE != 0 { Some(parse_trace(fields)?) } else { None };
-    let name = if flags & flag::NAMED != 0 { Some(fields.text()?) } else { None };
+    let trace = if flags & flag::TRACE != 0 {
+        Some(parse_trace(fields)?)
+    } else {
+        None
+    };
+    let name = if flags & flag::NAMED != 0 {
+        Some(fields.text()?)
+    } else {
+        None
+    };
     Ok(Frame::Call(CallFrame {
         flags,
         method,

@@ -15,8 +15,14 @@ pub const PREFACE_BYTES: usize = 8;
 /// The longest hello, in bytes: nobody is trusted with memory before it.
 pub const MAX_HELLO_BYTES: u32 = 4096;
 
+/// The shortest limit of messages that a side may have: refusals and binds must fit.
+pub const MIN_MESSAGE_BYTES: u32 = 16 << 10;
+
 /// The versions that this build speaks.
-pub const VERSIONS: Versions = Versions { lowest: 1, highest: 1 };
+pub const VERSIONS: Versions = Versions {
+    lowest: 1,
+    highest: 1,
+};
 
 const KIND_HELLO: u8 = 1;
 const KIND_WELCOME: u8 = 2;
@@ -148,9 +154,13 @@ impl Hello {
             Side::Accepted => KIND_HELLO,
         };
         match bytes.split_first() {
-            Some((&kind, rest)) if kind == expected => parse_fields(rest).map_err(|Short| HandshakeError::Malformed),
+            Some((&kind, rest)) if kind == expected => {
+                parse_fields(rest).map_err(|Short| HandshakeError::Malformed)
+            }
             _ => match frame::Frame::parse(bytes) {
-                Ok(frame::Frame::Fault(why) | frame::Frame::GoAway(why)) => Err(HandshakeError::Refused(why.into())),
+                Ok(frame::Frame::Fault(why) | frame::Frame::GoAway(why)) => {
+                    Err(HandshakeError::Refused(why.into()))
+                }
                 _ => Err(HandshakeError::Malformed),
             },
         }
@@ -163,7 +173,10 @@ impl Hello {
 /// TooLong.
 pub fn hello_bytes(buffer: &[u8]) -> Result<Option<usize>, HandshakeError> {
     frame::frame_bytes(buffer, MAX_HELLO_BYTES).map_err(|_| {
-        let length = buffer.first_chunk::<LENGTH_BYTES>().copied().unwrap_or_default();
+        let length = buffer
+            .first_chunk::<LENGTH_BYTES>()
+            .copied()
+            .unwrap_or_default();
         HandshakeError::TooLong(u32::from_le_bytes(length))
     })
 }
@@ -203,7 +216,7 @@ fn parse_fields(bytes: &[u8]) -> Result<Hello, Short> {
         }
     }
     // A side that takes no messages or no calls cannot be spoken with.
-    if hello.max_message_bytes < 1024 || hello.max_calls_in_flight == 0 {
+    if hello.max_message_bytes < MIN_MESSAGE_BYTES || hello.max_calls_in_flight == 0 {
         return Err(Short);
     }
     Ok(hello)
@@ -250,7 +263,10 @@ mod tests {
         out.extend_from_slice(&[99, 2, 0, 1, 2]);
         frame::end(&mut out, 0);
         assert_eq!(Hello::parse(&out[4..], Side::Dialled), Ok(hello()));
-        assert_eq!(Hello::parse(&out[4..], Side::Accepted), Err(HandshakeError::Malformed));
+        assert_eq!(
+            Hello::parse(&out[4..], Side::Accepted),
+            Err(HandshakeError::Malformed)
+        );
     }
 
     #[test]

@@ -59,6 +59,7 @@ pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {
 }
 
 /// The longest beginning of `text` of at most `most` bytes that ends between characters.
-pub(crate) fn cut(text: &str, most: usize) -> &str {
+#[must_use]
+pub fn cut(text: &str, most: usize) -> &str {
     &text[..text.floor_char_boundary(most)]
 }

@@ -2,7 +2,9 @@
 //! arguments or the result.
 
 use serde::de::value::U32Deserializer;
-use serde::de::{DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, VariantAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, VariantAccess, Visitor,
+};
 use serde::ser::{self, Impossible, SerializeStruct, SerializeStructVariant};
 use serde::{Serialize, Serializer};
 
@@ -122,7 +124,11 @@ impl<S: SerializeStruct> SerializeStructVariant for StripFields<S> {
     type Error = S::Error;
 
     #[inline]
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), S::Error> {
+    fn serialize_field<T: Serialize + ?Sized>(
+        &mut self,
+        key: &'static str,
+        value: &T,
+    ) -> Result<(), S::Error> {
         self.0.serialize_field(key, value)
     }
 
@@ -165,7 +171,12 @@ impl Serializer for Index {
 
     refuse_everything_else!();
 
-    fn serialize_unit_variant(self, _: &'static str, index: u32, _: &'static str) -> Result<(), Found> {
+    fn serialize_unit_variant(
+        self,
+        _: &'static str,
+        index: u32,
+        _: &'static str,
+    ) -> Result<(), Found> {
         Err(Found(Some(index)))
     }
 
@@ -238,7 +249,10 @@ impl<'de, D: Deserializer<'de>> EnumAccess<'de> for OnVariant<D> {
     type Variant = Content<D>;
 
     #[inline]
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Content<D>), D::Error> {
+    fn variant_seed<V: DeserializeSeed<'de>>(
+        self,
+        seed: V,
+    ) -> Result<(V::Value, Content<D>), D::Error> {
         let index: U32Deserializer<D::Error> = u32::from(self.index).into_deserializer();
         Ok((seed.deserialize(index)?, Content(self.inner)))
     }

@@ -35,7 +35,9 @@ fn request(contract: &Contract, names: &Names) -> TokenStream {
         "A call of a method of [`{}`], as it travels.",
         contract.name
     );
-    let (quiet, serde) = (quiet(), serde(names));
+    let (quiet, mut serde) = (quiet(), serde(names));
+    // A caller that names its arguments must not have a misspelt one fall away.
+    serde.extend(quote!(#[serde(deny_unknown_fields)]));
     let variants = contract.methods.iter().map(|method| {
         let (variant, fields) = (&method.variant, parameters(method));
         quote! { #variant { #(#fields),* } }

@@ -28,7 +28,10 @@ fn an_ordinary_call_has_these_bytes() {
     let start = begin_call(&mut out, &call);
     out.extend_from_slice(call.body);
     end(&mut out, start);
-    assert_eq!(hex(&out), "11000000050002000700000001000000307500001" .to_owned() + "4");
+    assert_eq!(
+        hex(&out),
+        "11000000050002000700000001000000307500001".to_owned() + "4"
+    );
     assert_eq!(read_back(&out), Frame::Call(call));
 }
 
@@ -67,7 +70,7 @@ fn the_other_frames_have_these_bytes() {
     let start = begin_reply(&mut out, 0, 7);
     out.push(0xc8);
     end(&mut out, start);
-    assert_eq!(hex(&out), "09000000060000000700000" .to_owned() + "0c8");
+    assert_eq!(hex(&out), "09000000060000000700000".to_owned() + "0c8");
 
     out.clear();
     put_refusal(&mut out, 17, 7, "no");
@@ -84,7 +87,15 @@ fn the_other_frames_have_these_bytes() {
     put_bind(&mut out, &bind);
     assert_eq!(
         hex(&out),
-        "1e000000".to_owned() + "03" + "01000000" + "01" + "a100000000000000" + "010077" + "0100" + "01006d" + "0900000000000000"
+        "1e000000".to_owned()
+            + "03"
+            + "01000000"
+            + "01"
+            + "a100000000000000"
+            + "010077"
+            + "0100"
+            + "01006d"
+            + "0900000000000000"
     );
     assert_eq!(read_back(&out), Frame::Bind(bind));
 
@@ -96,7 +107,17 @@ fn the_other_frames_have_these_bytes() {
         missing: vec![(3, "gone")],
     };
     put_bound(&mut out, &bound);
-    assert_eq!(hex(&out), "13000000".to_owned() + "04" + "01000000" + "0000" + "0000" + "0100" + "0300" + "0400676f6e65");
+    assert_eq!(
+        hex(&out),
+        "13000000".to_owned()
+            + "04"
+            + "01000000"
+            + "0000"
+            + "0000"
+            + "0100"
+            + "0300"
+            + "0400676f6e65"
+    );
     assert_eq!(read_back(&out), Frame::Bound(bound));
 
     for (put, expected) in [
@@ -114,16 +135,25 @@ fn the_other_frames_have_these_bytes() {
     put_fault(&mut out, "b");
     assert_eq!(
         hex(&out),
-        "09000000080100000000000000".to_owned() + "09000000090100000000000000" + "040000000a010061" + "040000000b010062"
+        "09000000080100000000000000".to_owned()
+            + "09000000090100000000000000"
+            + "040000000a010061"
+            + "040000000b010062"
     );
 }
 
 #[test]
 fn unknown_kinds_are_skipped_or_refused_by_name() {
     assert_eq!(Frame::parse(&[200, 1, 2]), Ok(Frame::Skipped(200)));
-    assert_eq!(Frame::parse(&[60]), Err(FrameError::UnknownKind { kind: 60 }));
+    assert_eq!(
+        Frame::parse(&[60]),
+        Err(FrameError::UnknownKind { kind: 60 })
+    );
     let call = [5, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-    assert_eq!(Frame::parse(&call), Err(FrameError::UnknownFlags { flags: 8 }));
+    assert_eq!(
+        Frame::parse(&call),
+        Err(FrameError::UnknownFlags { flags: 8 })
+    );
 }
 
 #[test]

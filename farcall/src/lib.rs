@@ -124,3 +124,8 @@ pub mod __private {
     pub use farcall_client::{ConnectError, Proxy, Remote};
     pub use farcall_shared::__private::*;
 }
+
+/// The program of the README, run with the other examples.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -237,6 +237,7 @@ async fn arguments_that_do_not_fit_are_rejected_with_the_method_as_it_is() {
         Arguments::positional([int(1), Value::Null]),
         Arguments::named([("left", int(1))]),
         Arguments::named([("left", int(1)), ("rigth", int(2))]),
+        Arguments::named([("left", int(1)), ("right", int(2)), ("more", int(3))]),
         Arguments::named([("left", int(1)), ("left", int(2)), ("right", int(3))]),
         Arguments {
             positional: vec![int(1), int(2)],

@@ -19,7 +19,10 @@ impl Member {
         let daemon = service.daemon().await;
         let clerk = Clerk::new();
         let how = Publication::group().with_tag("kind=desk");
-        daemon.publish_as(name, clerk.clone().serve(), how).await.unwrap();
+        daemon
+            .publish_as(name, clerk.clone().serve(), how)
+            .await
+            .unwrap();
         Self { daemon, clerk }
     }
 

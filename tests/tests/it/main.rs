@@ -8,11 +8,15 @@
 )]
 
 mod calls;
+mod crash;
 mod daemon;
 mod deadlines;
 mod dynamic;
 mod evolution;
+mod fleet;
 mod harness;
+mod hostile;
+mod names;
 mod proxies;
 mod tarpc_peers;
 mod unix;

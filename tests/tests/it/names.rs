@@ -23,7 +23,11 @@ impl NameService {
 
     /// A daemon that publishes here.
     pub(crate) async fn daemon(&self) -> Daemon {
-        Daemon::builder().names(self.address().to_string()).bind(LOOPBACK).await.unwrap()
+        Daemon::builder()
+            .names(self.address().to_string())
+            .bind(LOOPBACK)
+            .await
+            .unwrap()
     }
 
     /// What a name or a pattern of this name service is called.

@@ -31,7 +31,13 @@ impl Child {
     pub(crate) async fn start(role: &str) -> Self {
         let program = std::env::current_exe().unwrap();
         let mut process = Command::new(program)
-            .args(["crash::child::acts_a_role", "--exact", "--ignored", "--nocapture", "--test-threads=1"])
+            .args([
+                "crash::child::acts_a_role",
+                "--exact",
+                "--ignored",
+                "--nocapture",
+                "--test-threads=1",
+            ])
             .env(ROLE, role)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -41,7 +47,11 @@ impl Child {
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let uri = soon(async {
             loop {
-                let line = lines.next_line().await.unwrap().expect("the child ended before it was ready");
+                let line = lines
+                    .next_line()
+                    .await
+                    .unwrap()
+                    .expect("the child ended before it was ready");
                 if let Some((_, uri)) = line.split_once(READY) {
                     return uri.to_owned();
                 }
@@ -74,13 +84,18 @@ impl Child {
     /// Sends a signal, as `TERM`.
     pub(crate) async fn signal(&self, signal: &str) {
         let command = format!("kill -{signal} {}", self.id());
-        let sent = soon(Command::new("sh").args(["-c", &command]).status()).await.unwrap();
+        let sent = soon(Command::new("sh").args(["-c", &command]).status())
+            .await
+            .unwrap();
         assert!(sent.success());
     }
 
     /// Waits for its end.
     pub(crate) async fn ended(mut self) -> ExitStatus {
-        tokio::time::timeout(Duration::from_secs(35), self.process.wait()).await.expect("it ends by itself").unwrap()
+        tokio::time::timeout(Duration::from_secs(35), self.process.wait())
+            .await
+            .expect("it ends by itself")
+            .unwrap()
     }
 
     /// The most memory it ever used, in bytes.
@@ -95,7 +110,10 @@ impl Child {
 
     fn status(&self, key: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix(key))
+            .unwrap();
         let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
         kilobytes << 10
     }
@@ -107,7 +125,11 @@ fn acts_a_role() {
     let Ok(role) = std::env::var(ROLE) else {
         return;
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
     // A parent that is killed closes the pipe.
     runtime.spawn(async {
         let _ = tokio::io::stdin().read_to_end(&mut Vec::new()).await;
@@ -115,7 +137,10 @@ fn acts_a_role() {
     });
     std::panic::set_hook(Box::new(|info| {
         // Only the clerk may panic, and only where it is asked to.
-        if !info.location().is_some_and(|place| place.file().ends_with("harness.rs")) {
+        if !info
+            .location()
+            .is_some_and(|place| place.file().ends_with("harness.rs"))
+        {
             eprintln!("{info}");
             std::process::abort();
         }
@@ -133,7 +158,11 @@ struct Settings<'a>(&'a str);
 
 impl<'a> Settings<'a> {
     fn of(&self, key: &str) -> Option<&'a str> {
-        self.0.split(' ').filter_map(|pair| pair.split_once('=')).find(|(k, _)| *k == key).map(|(_, value)| value)
+        self.0
+            .split(' ')
+            .filter_map(|pair| pair.split_once('='))
+            .find(|(k, _)| *k == key)
+            .map(|(_, value)| value)
     }
 }
 
@@ -157,7 +186,11 @@ async fn work(settings: &Settings<'_>) {
     let uri = match settings.of("name") {
         None => daemon.register("desk", clerk.serve()).unwrap(),
         Some(name) => {
-            let how = if settings.of("group").is_some() { Publication::group() } else { Publication::default() };
+            let how = if settings.of("group").is_some() {
+                Publication::group()
+            } else {
+                Publication::default()
+            };
             daemon.publish_as(name, clerk.serve(), how).await.unwrap()
         }
     };
@@ -167,7 +200,9 @@ async fn work(settings: &Settings<'_>) {
 
 async fn name_names(settings: &Settings<'_>) {
     let at = settings.of("at").unwrap_or(LOOPBACK);
-    let server = Server::bind(at, settings.of("store").unwrap()).await.unwrap();
+    let server = Server::bind(at, settings.of("store").unwrap())
+        .await
+        .unwrap();
     println!("{READY}{}", server.uri());
     server.run_until_ctrl_c().await.unwrap();
 }

@@ -49,7 +49,10 @@ async fn every_acknowledged_name_is_there_after_the_name_service_was_killed() {
         let mut found = BTreeMap::new();
         let mut after = None;
         loop {
-            let page = soon(names.list(Selector::Prefix(String::new()), after, 10_000)).await.unwrap().unwrap();
+            let page = soon(names.list(Selector::Prefix(String::new()), after, 10_000))
+                .await
+                .unwrap()
+                .unwrap();
             found.extend(page.entries.into_iter().map(|e| (e.name, e.epoch)));
             after = page.next;
             if after.is_none() {

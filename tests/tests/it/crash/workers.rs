@@ -13,7 +13,11 @@ use super::child::Child;
 use crate::harness::{DeskProxy, NameService, soon};
 
 async fn worker(service: &NameService, name: &str, settings: &str) -> Child {
-    Child::start(&format!("worker ns={} name={name} {settings}", service.address())).await
+    Child::start(&format!(
+        "worker ns={} name={name} {settings}",
+        service.address()
+    ))
+    .await
 }
 
 /// Waits until so many calls of its other methods have begun at a desk whose `count` nobody else calls.
@@ -35,10 +39,23 @@ async fn every_call_in_flight_at_a_killed_worker_ends_at_once_with_one_outcome()
     let began = Instant::now();
     child.kill().await;
     let ended = soon(calls.join_all()).await;
-    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        began.elapsed()
+    );
     assert_eq!(ended.len(), CALLS as usize);
     for end in ended {
-        assert!(matches!(end, Err(CallError::Unknown { idempotent: false, .. })), "{end:?}");
+        assert!(
+            matches!(
+                end,
+                Err(CallError::Unknown {
+                    idempotent: false,
+                    ..
+                })
+            ),
+            "{end:?}"
+        );
     }
     let next = soon(desk.with_deadline(Duration::from_millis(500)).square(3)).await;
     assert!(matches!(next, Err(CallError::NotSent { .. })), "{next:?}");
@@ -58,7 +75,9 @@ async fn a_map_over_workers_of_which_one_is_killed_is_exact_and_its_name_goes_wi
         async move {
             let mut retried = 0;
             let call = |desk: DeskProxy, n| async move { desk.wait_safely(n).await };
-            let results = fleet.map_with(0..ITEMS, call, |progress| retried = progress.retried).await;
+            let results = fleet
+                .map_with(0..ITEMS, call, |progress| retried = progress.retried)
+                .await;
             (results, retried)
         }
     });
@@ -71,11 +90,17 @@ async fn a_map_over_workers_of_which_one_is_killed_is_exact_and_its_name_goes_wi
     let mut from = None;
     let gone = async {
         while names.count().await.unwrap() > 2 {
-            let news = names.watch(Selector::Prefix(String::new()), from, 15_000).await.unwrap().unwrap();
+            let news = names
+                .watch(Selector::Prefix(String::new()), from, 15_000)
+                .await
+                .unwrap()
+                .unwrap();
             from = Some(news.revision);
         }
     };
-    tokio::time::timeout(Duration::from_secs(12), gone).await.expect("a lease of 10 s ends");
+    tokio::time::timeout(Duration::from_secs(12), gone)
+        .await
+        .expect("a lease of 10 s ends");
     assert_eq!(soon(names.count()).await.unwrap(), 2);
 }
 
@@ -91,7 +116,9 @@ async fn a_daemon_told_to_end_under_load_costs_no_idempotent_call() {
     let mut callers = JoinSet::new();
     for caller in 0..CALLERS {
         // Each its own look-up, so that some of them call the one that leaves.
-        let desk = soon(DeskProxy::connect(&service.uri("desk"))).await.unwrap();
+        let desk = soon(DeskProxy::connect(&service.uri("desk")))
+            .await
+            .unwrap();
         let (stop, answered) = (Arc::clone(&stop), Arc::clone(&answered));
         callers.spawn(async move {
             let mut n = caller;
@@ -108,14 +135,23 @@ async fn a_daemon_told_to_end_under_load_costs_no_idempotent_call() {
     let status = leaving.ended().await;
     assert_eq!(status.code(), Some(0));
     let after = answered.load(Ordering::Relaxed);
-    let others = soon(DeskProxy::connect(&service.uri("desk"))).await.unwrap();
+    let others = soon(DeskProxy::connect(&service.uri("desk")))
+        .await
+        .unwrap();
     soon(others.square(1)).await.unwrap();
     stop.store(true, Ordering::Relaxed);
     while let Some(ended) = soon(callers.join_next()).await {
         ended.expect("no call failed");
     }
     assert!(answered.load(Ordering::Relaxed) > after);
-    assert_eq!(soon(service.proxy().await.lookup("desk".into())).await.unwrap().unwrap().len(), 2);
+    assert_eq!(
+        soon(service.proxy().await.lookup("desk".into()))
+            .await
+            .unwrap()
+            .unwrap()
+            .len(),
+        2
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -129,16 +165,28 @@ async fn a_worker_that_is_stopped_is_noticed_by_its_silence_and_the_others_go_on
     has_begun(&direct, 50).await;
     stopped.signal("STOP").await;
     let began = Instant::now();
-    let mapping = tokio::spawn(async move { fleet.map(0..500, |desk, n| desk.wait_safely(n)).await });
-    while let Some(ended) = tokio::time::timeout(Duration::from_secs(12), calls.join_next()).await.expect("silence ends them") {
+    let mapping =
+        tokio::spawn(async move { fleet.map(0..500, |desk, n| desk.wait_safely(n)).await });
+    while let Some(ended) = tokio::time::timeout(Duration::from_secs(12), calls.join_next())
+        .await
+        .expect("silence ends them")
+    {
         match ended.unwrap() {
-            Err(CallError::Unknown { reason, .. }) => assert!(reason.to_string().contains("silent"), "{reason}"),
+            Err(CallError::Unknown { reason, .. }) => {
+                assert!(reason.to_string().contains("silent"), "{reason}")
+            }
             other => panic!("{other:?}"),
         }
     }
     let took = began.elapsed();
     assert!((4..11).contains(&took.as_secs()), "noticed after {took:?}");
-    assert_eq!(soon(mapping).await.unwrap().unwrap(), (0..500).collect::<Vec<_>>());
+    assert_eq!(
+        soon(mapping).await.unwrap().unwrap(),
+        (0..500).collect::<Vec<_>>()
+    );
     stopped.signal("CONT").await;
-    assert!(soon(direct.count()).await.unwrap() > 50, "it is called again once it goes on");
+    assert!(
+        soon(direct.count()).await.unwrap() > 50,
+        "it is called again once it goes on"
+    );
 }

@@ -44,13 +44,19 @@ async fn a_member_that_shuts_down_in_the_middle_costs_nothing() {
     leaving.clerk.gate.open(1);
     leaving.clerk.gate.open_for_good();
     soon(shutting).await.unwrap();
-    assert_eq!(soon(mapping).await.unwrap().unwrap(), (0..2_000).collect::<Vec<_>>());
+    assert_eq!(
+        soon(mapping).await.unwrap().unwrap(),
+        (0..2_000).collect::<Vec<_>>()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_method_that_panics_ends_the_map_and_names_the_item() {
     let service = NameService::new().await;
-    let (_one, _two) = (Member::ready(&service, "desk.1").await, Member::ready(&service, "desk.2").await);
+    let (_one, _two) = (
+        Member::ready(&service, "desk.1").await,
+        Member::ready(&service, "desk.2").await,
+    );
     let fleet = fleet(&service).await;
     let call = |desk: DeskProxy, n: u64| async move {
         if n == 77 {
@@ -61,11 +67,21 @@ async fn a_method_that_panics_ends_the_map_and_names_the_item() {
     match soon(fleet.map(0..200, call)).await {
         Err(FleetError::Item { index: 77, error }) => {
             assert!(matches!(error, CallError::Failed { .. }), "{error}");
-            assert!(error.to_string().contains("panic_computing") && error.to_string().contains("on purpose"), "{error}");
+            assert!(
+                error.to_string().contains("panic_computing")
+                    && error.to_string().contains("on purpose"),
+                "{error}"
+            );
         }
         other => panic!("{other:?}"),
     }
-    assert_eq!(soon(fleet.map([5], |desk, n| desk.square(n))).await.unwrap(), [25], "the members live on");
+    assert_eq!(
+        soon(fleet.map([5], |desk, n| desk.square(n)))
+            .await
+            .unwrap(),
+        [25],
+        "the members live on"
+    );
 }
 
 #[tokio::test]
@@ -74,12 +90,19 @@ async fn a_member_of_another_trait_is_an_error_that_names_the_method() {
     let daemon = service.daemon().await;
     daemon.publish("desk.odd", Odd.serve()).await.unwrap();
     let fleet = fleet(&service).await;
-    let error = soon(fleet.map(0..3, |desk, n| desk.square(n))).await.unwrap_err();
+    let error = soon(fleet.map(0..3, |desk, n| desk.square(n)))
+        .await
+        .unwrap_err();
     assert!(matches!(error, FleetError::Item { .. }), "{error}");
     let why = error.source().unwrap().to_string();
-    assert!(why.contains("method 'square' has another signature here"), "{why}");
+    assert!(
+        why.contains("method 'square' has another signature here"),
+        "{why}"
+    );
     assert!(why.contains("desk.odd"), "{why}");
-    let error = soon(fleet.map(0..3, |desk, n| desk.wait(n))).await.unwrap_err();
+    let error = soon(fleet.map(0..3, |desk, n| desk.wait(n)))
+        .await
+        .unwrap_err();
     let why = error.source().unwrap().to_string();
     assert!(why.contains("has no method 'wait'"), "{why}");
 }
@@ -90,27 +113,53 @@ async fn an_empty_fleet_is_an_error_that_says_what_was_looked_for_and_where() {
     let fleet = fleet(&service).await;
     assert!(fleet.is_empty());
     let began = Instant::now();
-    let waited = tokio::time::timeout(Duration::from_secs(15), fleet.map(0..3, |desk, n| desk.square(n)));
+    let waited = tokio::time::timeout(
+        Duration::from_secs(15),
+        fleet.map(0..3, |desk, n| desk.square(n)),
+    );
     let error = waited.await.expect("patience ends").unwrap_err();
-    assert!(began.elapsed() >= Duration::from_secs(9), "somebody may come: {:?}", began.elapsed());
-    assert!(matches!(error, FleetError::Empty { known: 0, .. }), "{error}");
+    assert!(
+        began.elapsed() >= Duration::from_secs(9),
+        "somebody may come: {:?}",
+        began.elapsed()
+    );
+    assert!(
+        matches!(error, FleetError::Empty { known: 0, .. }),
+        "{error}"
+    );
     let text = error.to_string();
-    assert!(text.contains("desk.*") && text.contains(&service.address().to_string()), "{text}");
+    assert!(
+        text.contains("desk.*") && text.contains(&service.address().to_string()),
+        "{text}"
+    );
 }
 
 #[tokio::test]
 async fn what_is_no_pattern_or_leads_to_no_name_service_is_told_at_once() {
     let service = NameService::new().await;
     let address = service.address().to_string();
-    let one = soon(Fleet::<DeskProxy>::find("far:desk@127.0.0.1:1")).await.unwrap_err();
+    let one = soon(Fleet::<DeskProxy>::find("far:desk@127.0.0.1:1"))
+        .await
+        .unwrap_err();
     assert!(matches!(one, FleetError::NoPattern(_)), "{one}");
-    let malformed = soon(Fleet::<DeskProxy>::find("farname:")).await.unwrap_err();
+    let malformed = soon(Fleet::<DeskProxy>::find("farname:"))
+        .await
+        .unwrap_err();
     assert!(matches!(malformed, FleetError::Uri(_)), "{malformed}");
-    let glob = soon(Fleet::<DeskProxy>::find(&service.uri("desk.["))).await.unwrap_err();
+    let glob = soon(Fleet::<DeskProxy>::find(&service.uri("desk.[")))
+        .await
+        .unwrap_err();
     assert!(glob.to_string().contains("desk.["), "{glob}");
     service.stop().await;
-    let away = soon(Fleet::<DeskProxy>::find(&format!("farname:desk.*@{address}"))).await.unwrap_err();
-    assert!(matches!(away, FleetError::Resolve(_)) && away.to_string().contains(&address), "{away}");
+    let away = soon(Fleet::<DeskProxy>::find(&format!(
+        "farname:desk.*@{address}"
+    )))
+    .await
+    .unwrap_err();
+    assert!(
+        matches!(away, FleetError::Resolve(_)) && away.to_string().contains(&address),
+        "{away}"
+    );
 }
 
 #[tokio::test]
@@ -126,5 +175,10 @@ async fn dropping_a_map_cancels_its_calls() {
     mapping.abort();
     assert!(mapping.await.unwrap_err().is_cancelled());
     member.clerk.gate.abandoned(4).await;
-    assert_eq!(soon(fleet.map([5], |desk, n| desk.square(n))).await.unwrap(), [25]);
+    assert_eq!(
+        soon(fleet.map([5], |desk, n| desk.square(n)))
+            .await
+            .unwrap(),
+        [25]
+    );
 }

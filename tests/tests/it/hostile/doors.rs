@@ -24,7 +24,10 @@ async fn an_http_request_gets_a_readable_400() {
     let text = String::from_utf8(answer).unwrap();
     assert!(text.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{text}");
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    assert!(head.contains(&format!("Content-Length: {}", body.len())), "{head}");
+    assert!(
+        head.contains(&format!("Content-Length: {}", body.len())),
+        "{head}"
+    );
     assert!(body.contains("farcall daemon"), "{body}");
 }
 
@@ -66,8 +69,16 @@ async fn a_peer_that_says_nothing_or_half_a_hello_is_closed_after_the_handshake_
         let mut raw = Raw::dial(house.daemon.address()).await;
         raw.send(&whole[..count]).await;
         raw.rest().await;
-        assert!(began.elapsed() >= limits.handshake, "{count} bytes: closed after {:?}", began.elapsed());
-        assert!(began.elapsed() < 20 * limits.handshake, "{count} bytes: closed after {:?}", began.elapsed());
+        assert!(
+            began.elapsed() >= limits.handshake,
+            "{count} bytes: closed after {:?}",
+            began.elapsed()
+        );
+        assert!(
+            began.elapsed() < 20 * limits.handshake,
+            "{count} bytes: closed after {:?}",
+            began.elapsed()
+        );
     }
 }
 
@@ -80,7 +91,10 @@ async fn a_peer_of_another_version_is_told_which_ones_are_spoken() {
     raw.send(&greeting).await;
     let answer = String::from_utf8_lossy(&raw.rest().await).into_owned();
     assert!(answer.starts_with("FARC\u{1}\u{1}"), "{answer}");
-    assert!(answer.contains("the peer speaks versions 7–9 of the protocol, this side 1–1"), "{answer}");
+    assert!(
+        answer.contains("the peer speaks versions 7–9 of the protocol, this side 1–1"),
+        "{answer}"
+    );
 }
 
 #[tokio::test]
@@ -88,7 +102,10 @@ async fn a_hello_that_is_malformed_or_says_it_is_huge_is_refused_in_words() {
     let house = House::new().await;
     let preface = hello(Side::Dialled)[..8].to_vec();
     for (hello, words) in [
-        (u32::MAX.to_le_bytes().to_vec(), "hello says it has 4294967295 bytes, more than 4096"),
+        (
+            u32::MAX.to_le_bytes().to_vec(),
+            "hello says it has 4294967295 bytes, more than 4096",
+        ),
         (any(1, &[1, 8, 0, 1]), "hello is malformed"),
         (any(1, &[]), "hello is malformed"),
         (any(5, &[0; 20]), "hello is malformed"),

@@ -22,28 +22,36 @@ async fn a_declared_length_takes_no_memory() {
     for _ in 0..20 {
         let mut raw = Raw::connect(&child.address()).await;
         raw.send(&u32::MAX.to_le_bytes()).await;
-        assert!(raw.fault().await.contains("a frame of 4294967295 bytes is over the limit of 134217728"));
+        assert!(
+            raw.fault()
+                .await
+                .contains("a frame of 4294967295 bytes is over the limit of 134217728")
+        );
     }
     // The most that is allowed, and nothing of it.
     let mut waiting = Vec::new();
     for _ in 0..100 {
         let mut raw = Raw::connect(&child.address()).await;
-        raw.send(&[&(128u32 << 20).to_le_bytes()[..], &[5; 1000]].concat()).await;
+        raw.send(&[&(128u32 << 20).to_le_bytes()[..], &[5; 1000]].concat())
+            .await;
         waiting.push(raw);
     }
     let desk = soon(DeskProxy::connect(&child.uri)).await.unwrap();
     assert_eq!(soon(desk.square(3)).await, Ok(9));
-    let (growth, reserved) = (child.peak_memory() - before, child.peak_reserved() - reserved);
+    let (growth, reserved) = (
+        child.peak_memory() - before,
+        child.peak_reserved() - reserved,
+    );
     assert!(growth < MOST_GROWTH, "it grew by {growth} bytes");
     assert!(reserved < 1 << 30, "it reserved {reserved} bytes");
 }
 
 /// Sends calls until the daemon takes no more and ends the connection.
 async fn flood(raw: &mut Raw, calls: &[u8]) {
-    let flooding = async {
-        while raw.try_send(calls).await.is_ok() {}
-    };
-    tokio::time::timeout(Duration::from_secs(20), flooding).await.expect("the stall limit ends it");
+    let flooding = async { while raw.try_send(calls).await.is_ok() {} };
+    tokio::time::timeout(Duration::from_secs(20), flooding)
+        .await
+        .expect("the stall limit ends it");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -62,7 +70,9 @@ async fn a_peer_that_reads_no_replies_holds_little_memory_and_is_ended_by_the_st
     });
     let mut raw = Raw::connect(&child.address()).await;
     raw.send(&bind_probe(0, Codec::Postcard)).await;
-    let calls: Vec<u8> = (0..1000).flat_map(|id| call(id, BYTES, &(1u64 << 18,))).collect();
+    let calls: Vec<u8> = (0..1000)
+        .flat_map(|id| call(id, BYTES, &(1u64 << 18,)))
+        .collect();
     flood(&mut raw, &calls).await;
     let growth = child.peak_memory() - before;
     assert!(growth < MOST_GROWTH, "it grew by {growth} bytes");
@@ -77,7 +87,9 @@ async fn a_million_binds_end_at_the_limit_and_a_million_of_one_handle_do_not() {
     let mut bound = 0;
     let fault = 'binding: loop {
         // Whole batches, so that the daemon can always write: a fault behind a full socket may be lost.
-        let binds: Vec<u8> = (bound..bound + 1000).flat_map(|handle| bind(handle, Codec::Postcard)).collect();
+        let binds: Vec<u8> = (bound..bound + 1000)
+            .flat_map(|handle| bind(handle, Codec::Postcard))
+            .collect();
         let _ = soon(raw.try_send(&binds)).await;
         for _ in 0..1000 {
             match raw.said().await {
@@ -89,7 +101,10 @@ async fn a_million_binds_end_at_the_limit_and_a_million_of_one_handle_do_not() {
         }
         assert!(bound < 1_000_000);
     };
-    assert_eq!((bound, &*fault), (65_536, "more than 65536 objects bound on one connection"));
+    assert_eq!(
+        (bound, &*fault),
+        (65_536, "more than 65536 objects bound on one connection")
+    );
 
     let mut raw = Raw::bound(house.daemon.address()).await;
     let mut pair = bind(1, Codec::Postcard);
@@ -127,7 +142,8 @@ async fn a_flood_of_pings_does_not_become_a_flood_of_pongs() {
 }
 
 #[tokio::test]
-async fn cancels_of_calls_that_never_were_are_nothing_and_those_of_running_ones_are_answered_once() {
+async fn cancels_of_calls_that_never_were_are_nothing_and_those_of_running_ones_are_answered_once()
+{
     const CALLS: u32 = 5_000;
     let house = House::new().await;
     let mut raw = Raw::bound(house.daemon.address()).await;
@@ -144,7 +160,9 @@ async fn cancels_of_calls_that_never_were_are_nothing_and_those_of_running_ones_
     let mut ended = vec![0; CALLS as usize];
     for _ in 0..CALLS {
         match raw.said().await {
-            Said::Reply(id, status, _) if status == Status::Cancelled as u16 => ended[id as usize] += 1,
+            Said::Reply(id, status, _) if status == Status::Cancelled as u16 => {
+                ended[id as usize] += 1
+            }
             other => panic!("{other:?}"),
         }
     }

@@ -45,7 +45,11 @@ fn mutate(frame: &mut Vec<u8>, random: &mut Rng) {
         let start = if random.u8(..) < 8 { 0 } else { 4 };
         if frame.len() > start {
             let at = random.usize(start..frame.len());
-            frame[at] = if random.bool() { random.u8(..) } else { frame[at] ^ (1 << random.u8(0..8)) };
+            frame[at] = if random.bool() {
+                random.u8(..)
+            } else {
+                frame[at] ^ (1 << random.u8(0..8))
+            };
         }
     }
     if random.u8(..) < 4 {
@@ -67,14 +71,21 @@ async fn a_hundred_thousand_mutated_frames_hurt_nobody_else() {
         async move {
             let mut served = 0u64;
             while !stop.load(Ordering::Relaxed) {
-                assert_eq!(soon(desk.echo(format!("{served}"))).await, Ok(format!("{served}")));
+                assert_eq!(
+                    soon(desk.echo(format!("{served}"))).await,
+                    Ok(format!("{served}"))
+                );
                 served += 1;
             }
             served
         }
     });
     let address = child.address();
-    let greeting = [hello(farcall_shared::wire::handshake::Side::Dialled), bind(0, Codec::Postcard)].concat();
+    let greeting = [
+        hello(farcall_shared::wire::handshake::Side::Dialled),
+        bind(0, Codec::Postcard),
+    ]
+    .concat();
     for _ in 0..FRAMES / BATCH {
         let mut bytes = greeting.clone();
         for _ in 0..BATCH {

@@ -4,23 +4,43 @@ use farcall_shared::wire::codec::Codec;
 use farcall_shared::wire::frame;
 use farcall_shared::wire::status::Status;
 
-use super::wire::{DEPTH, ECHO, Open, Probe, Raw, Said, WAIT, any, bind, bind_probe, call, call_with, reply};
+use super::wire::{
+    DEPTH, ECHO, Open, Probe, Raw, Said, WAIT, any, bind, bind_probe, call, call_with, reply,
+};
 use crate::harness::{DeskProxy, House, soon};
 
 #[tokio::test]
 async fn what_no_peer_may_do_ends_the_connection_with_a_fault_that_names_it() {
     let house = House::new().await;
     for (bytes, words) in [
-        (u32::MAX.to_le_bytes().to_vec(), "a frame of 4294967295 bytes is over the limit of 134217728"),
+        (
+            u32::MAX.to_le_bytes().to_vec(),
+            "a frame of 4294967295 bytes is over the limit of 134217728",
+        ),
         (vec![0; 4], "cut short or malformed"),
-        (reply(7, 0, b"?"), "the peer answered call 7, which was never made"),
+        (
+            reply(7, 0, b"?"),
+            "the peer answered call 7, which was never made",
+        ),
         (any(4, &[9; 10]), "cut short or malformed"),
         (any(15, b"what"), "frame kind 15 is unknown to this version"),
-        (any(127, b"what"), "frame kind 127 is unknown to this version"),
-        (any(5, &[8; 30]), "call flags 0x08 are unknown to this version"),
+        (
+            any(127, b"what"),
+            "frame kind 127 is unknown to this version",
+        ),
+        (
+            any(5, &[8; 30]),
+            "call flags 0x08 are unknown to this version",
+        ),
         (any(5, &[0; 10]), "cut short or malformed"),
-        (bind(0, Codec::Postcard), "bind of handle 0, which is bound already"),
-        (bind(5, Codec::Postcard), "bind of handle 5: the next new one is 1"),
+        (
+            bind(0, Codec::Postcard),
+            "bind of handle 0, which is bound already",
+        ),
+        (
+            bind(5, Codec::Postcard),
+            "bind of handle 5: the next new one is 1",
+        ),
         (bind(u32::MAX, Codec::Postcard), "bind of handle 4294967295"),
         (
             [call(1, WAIT, &(5u64,)), call(1, WAIT, &(5u64,))].concat(),
@@ -44,8 +64,14 @@ async fn what_a_peer_may_do_without_sense_costs_it_an_error_at_most() {
         (call_with(1, u32::MAX, ECHO, b"\x00"), Status::UnknownObject),
         (call_with(1, 0, 999, b"\x00"), Status::UnknownMethod),
         (call_with(1, 0, ECHO, b""), Status::BadArguments),
-        (call_with(1, 0, ECHO, b"\xff\xff\xff\xff\xff\xff\xff"), Status::BadArguments),
-        (call_with(1, 0, ECHO, b"\x01x and more"), Status::BadArguments),
+        (
+            call_with(1, 0, ECHO, b"\xff\xff\xff\xff\xff\xff\xff"),
+            Status::BadArguments,
+        ),
+        (
+            call_with(1, 0, ECHO, b"\x01x and more"),
+            Status::BadArguments,
+        ),
     ] {
         raw.send(&bytes).await;
         assert_eq!(raw.reply_to(1).await.0, status as u16, "{bytes:?}");
@@ -87,7 +113,10 @@ async fn handles_are_given_back_and_taken_again_in_any_order() {
             held.resize(held.len().max(handle + 1), true);
             held[handle] = true;
             raw.send(&bind(handle as u32, Codec::Postcard)).await;
-            assert_eq!(raw.said().await, Said::Bound(handle as u32, 0, String::new()));
+            assert_eq!(
+                raw.said().await,
+                Said::Bound(handle as u32, 0, String::new())
+            );
             raw.send(&call_with(1, handle as u32, ECHO, b"\x01x")).await;
             assert_eq!(raw.reply_to(1).await, (0, b"\x01x".to_vec()));
         }
@@ -115,7 +144,11 @@ async fn a_million_levels_of_nesting_are_bad_arguments_in_every_codec() {
     let house = House::new().await;
     let mut raw = Raw::bound(house.daemon.address()).await;
     house.host("probe", Open.serve());
-    for (handle, codec) in [(1, Codec::Postcard), (2, Codec::MessagePack), (3, Codec::Json)] {
+    for (handle, codec) in [
+        (1, Codec::Postcard),
+        (2, Codec::MessagePack),
+        (3, Codec::Json),
+    ] {
         raw.send(&bind_probe(handle, codec)).await;
         assert_eq!(raw.said().await, Said::Bound(handle, 0, String::new()));
     }
@@ -123,13 +156,25 @@ async fn a_million_levels_of_nesting_are_bad_arguments_in_every_codec() {
     for (handle, body) in [
         (1, vec![1; 1 << 20]),
         (2, vec![0x91; 1 << 20]),
-        (2, [vec![0x91], [&[0x81, 0xa6][..], b"inside"].concat().repeat(100_000)].concat()),
+        (
+            2,
+            [
+                vec![0x91],
+                [&[0x81, 0xa6][..], b"inside"].concat().repeat(100_000),
+            ]
+            .concat(),
+        ),
         (3, vec![b'['; 1 << 20]),
         (3, json.into_bytes()),
     ] {
         raw.send(&call_with(1, handle, DEPTH, &body)).await;
         let (status, text) = raw.reply_to(1).await;
-        assert_eq!(status, Status::BadArguments as u16, "{}", String::from_utf8_lossy(&text));
+        assert_eq!(
+            status,
+            Status::BadArguments as u16,
+            "{}",
+            String::from_utf8_lossy(&text)
+        );
     }
     raw.send(&call_with(1, 1, DEPTH, &[1, 1, 1, 0])).await;
     assert_eq!(raw.reply_to(1).await, (0, vec![4]));
@@ -152,7 +197,11 @@ async fn a_fault_or_a_go_away_from_a_caller_ends_its_connection_alone() {
     raw.send(&[call(1, WAIT, &(5u64,)), out].concat()).await;
     house.gate().arrived(1).await;
     house.gate().open(1);
-    assert_eq!(raw.said().await, Said::Reply(1, 0, vec![5]), "what is in flight is answered first");
+    assert_eq!(
+        raw.said().await,
+        Said::Reply(1, 0, vec![5]),
+        "what is in flight is answered first"
+    );
     assert_eq!(raw.said().await, Said::End);
     house.works().await;
 }

@@ -24,7 +24,10 @@ struct Fake {
 impl Fake {
     /// Greets each peer with `greeting`, says yes to binds, and answers the call number `CALLS - 1` with `answer`, which
     /// is made from its id; nothing when that is `None`.
-    async fn start(greeting: Vec<u8>, answer: impl Fn(u32) -> Option<Vec<u8>> + Send + Sync + 'static) -> Self {
+    async fn start(
+        greeting: Vec<u8>,
+        answer: impl Fn(u32) -> Option<Vec<u8>> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind(LOOPBACK).await.unwrap();
         let address = listener.local_addr().unwrap().to_string().parse().unwrap();
         let serving = tokio::spawn(async move {
@@ -40,7 +43,9 @@ impl Fake {
     }
 
     async fn desk(&self) -> DeskProxy {
-        soon(DeskProxy::connect(&format!("far:desk@{}", self.address))).await.unwrap()
+        soon(DeskProxy::connect(&format!("far:desk@{}", self.address)))
+            .await
+            .unwrap()
     }
 
     /// Ends it and has a daemon take its place.
@@ -93,14 +98,24 @@ async fn ends_all(answer: impl Fn(u32) -> Option<Vec<u8>> + Send + Sync + 'stati
     let calls: JoinSet<_> = (0..CALLS).map(|n| desk.wait(n)).collect();
     for end in soon(calls.join_all()).await {
         match end {
-            Err(CallError::Unknown { reason, idempotent: false, .. }) => {
-                assert!(reason.to_string().contains(words), "{reason:?} should say {words:?}");
+            Err(CallError::Unknown {
+                reason,
+                idempotent: false,
+                ..
+            }) => {
+                assert!(
+                    reason.to_string().contains(words),
+                    "{reason:?} should say {words:?}"
+                );
             }
             other => panic!("{other:?}"),
         }
     }
     let _daemon = fake.healed().await;
-    assert_eq!(soon(desk.echo("healed".into())).await.as_deref(), Ok("healed"));
+    assert_eq!(
+        soon(desk.echo("healed".into())).await.as_deref(),
+        Ok("healed")
+    );
 }
 
 #[tokio::test]
@@ -112,15 +127,27 @@ async fn garbage_in_place_of_a_reply_ends_each_call_and_the_proxy_recovers() {
 
 #[tokio::test]
 async fn a_reply_to_no_call_or_a_second_one_ends_each_call_and_the_proxy_recovers() {
-    ends_all(|_| Some(reply(4_000_000, 0, b"")), "answered call 4000000, which was never made").await;
+    ends_all(
+        |_| Some(reply(4_000_000, 0, b"")),
+        "answered call 4000000, which was never made",
+    )
+    .await;
     // In one write, so that the caller cannot take the first one before the second one comes; the first one may have
     // run as well, as far as a status that nobody knows tells.
-    ends_all(|id| Some([reply(id, 900, b"twice"), reply(id, 900, b"!")].concat()), "twice").await;
+    ends_all(
+        |id| Some([reply(id, 900, b"twice"), reply(id, 900, b"!")].concat()),
+        "twice",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_server_that_closes_before_or_inside_a_reply_ends_each_call_and_the_proxy_recovers() {
-    ends_all(|_| Some(Vec::new()), "the connection ended before the reply").await;
+    ends_all(
+        |_| Some(Vec::new()),
+        "the connection ended before the reply",
+    )
+    .await;
     ends_all(
         |_| {
             let mut fault = Vec::new();
@@ -130,16 +157,29 @@ async fn a_server_that_closes_before_or_inside_a_reply_ends_each_call_and_the_pr
         "I have had enough",
     )
     .await;
-    let fake = Fake::start(hello(Side::Accepted), |id| Some(reply(id, 0, &[1; 100])[..60].to_vec())).await;
+    let fake = Fake::start(hello(Side::Accepted), |id| {
+        Some(reply(id, 0, &[1; 100])[..60].to_vec())
+    })
+    .await;
     let desk = fake.desk().await;
     let call = desk.wait(1);
     let rest: JoinSet<_> = (1..CALLS).map(|n| desk.wait(n)).collect();
     // Half a reply is none: the end of the server is what ends the calls.
-    soon(desk.with_deadline(Duration::from_millis(200)).wait(2)).await.unwrap_err();
+    soon(desk.with_deadline(Duration::from_millis(200)).wait(2))
+        .await
+        .unwrap_err();
     let _daemon = fake.healed().await;
     let ended = [soon(rest.join_all()).await, vec![soon(call).await]].concat();
-    assert!(ended.iter().all(|end| matches!(end, Err(CallError::Unknown { .. }))), "{ended:?}");
-    assert_eq!(soon(desk.echo("healed".into())).await.as_deref(), Ok("healed"));
+    assert!(
+        ended
+            .iter()
+            .all(|end| matches!(end, Err(CallError::Unknown { .. }))),
+        "{ended:?}"
+    );
+    assert_eq!(
+        soon(desk.echo("healed".into())).await.as_deref(),
+        Ok("healed")
+    );
 }
 
 #[tokio::test]
@@ -149,11 +189,20 @@ async fn a_reply_that_cannot_be_read_fails_its_call_alone() {
     let quick = desk.with_deadline(Duration::from_millis(300));
     let calls: JoinSet<_> = (0..CALLS).map(|n| quick.wait(n)).collect();
     let ended = soon(calls.join_all()).await;
-    let failed = ended.iter().filter(|end| matches!(end, Err(CallError::Failed { .. }))).count();
-    let expired = ended.iter().filter(|end| matches!(end, Err(CallError::Unknown { .. }))).count();
+    let failed = ended
+        .iter()
+        .filter(|end| matches!(end, Err(CallError::Failed { .. })))
+        .count();
+    let expired = ended
+        .iter()
+        .filter(|end| matches!(end, Err(CallError::Unknown { .. })))
+        .count();
     assert_eq!((failed, expired), (1, CALLS as usize - 1), "{ended:?}");
     let _daemon = fake.healed().await;
-    assert_eq!(soon(desk.echo("healed".into())).await.as_deref(), Ok("healed"));
+    assert_eq!(
+        soon(desk.echo("healed".into())).await.as_deref(),
+        Ok("healed")
+    );
 }
 
 #[tokio::test]
@@ -169,8 +218,21 @@ async fn a_server_that_never_answers_costs_a_call_its_deadline_and_no_more() {
     }
     // An idempotent call may be repeated, but not past its deadline.
     let end = soon(quick.square(3)).await;
-    assert!(matches!(end, Err(CallError::Unknown { idempotent: true, .. })), "{end:?}");
-    assert!((2 * deadline..6 * deadline).contains(&began.elapsed()), "{:?}", began.elapsed());
+    assert!(
+        matches!(
+            end,
+            Err(CallError::Unknown {
+                idempotent: true,
+                ..
+            })
+        ),
+        "{end:?}"
+    );
+    assert!(
+        (2 * deadline..6 * deadline).contains(&began.elapsed()),
+        "{:?}",
+        began.elapsed()
+    );
     let _daemon = fake.healed().await;
     assert_eq!(soon(desk.square(3)).await, Ok(9));
 }
@@ -182,16 +244,31 @@ async fn a_server_that_is_none_is_told_as_such() {
     let mut other_version = hello(Side::Accepted);
     other_version[4..6].copy_from_slice(&[8, 9]);
     for (greeting, words) in [
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), "does not speak farcall's protocol"),
-        (b"FARC\x01\x01\x00\x00\xff\xff\xff\xff".to_vec(), "hello says it has 4294967295 bytes"),
-        ([&hello(Side::Accepted)[..8], &any(6, &[0; 30])].concat(), "hello is malformed"),
+        (
+            b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(),
+            "does not speak farcall's protocol",
+        ),
+        (
+            b"FARC\x01\x01\x00\x00\xff\xff\xff\xff".to_vec(),
+            "hello says it has 4294967295 bytes",
+        ),
+        (
+            [&hello(Side::Accepted)[..8], &any(6, &[0; 30])].concat(),
+            "hello is malformed",
+        ),
         (refusal, "the peer refused: full up"),
         (other_version, "the peer speaks versions 8–9"),
     ] {
         let fake = Fake::start(greeting, |_| None).await;
         let uri = format!("far:desk@{}", fake.address);
-        let error = soon(DeskProxy::connect(&uri)).await.unwrap_err().to_string();
-        assert!(error.contains(words) && error.contains(&fake.address.to_string()), "{error:?} should say {words:?}");
+        let error = soon(DeskProxy::connect(&uri))
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains(words) && error.contains(&fake.address.to_string()),
+            "{error:?} should say {words:?}"
+        );
         let _daemon = fake.healed().await;
         let desk = soon(DeskProxy::connect(&uri)).await.unwrap();
         assert_eq!(soon(desk.square(3)).await, Ok(9));
@@ -209,10 +286,15 @@ async fn a_server_that_falls_silent_is_given_up_after_the_silence_limit() {
     let began = Instant::now();
     for end in soon(calls.join_all()).await {
         match end {
-            Err(CallError::Unknown { reason, .. }) => assert!(reason.to_string().contains("silent for 7.5s"), "{reason}"),
+            Err(CallError::Unknown { reason, .. }) => {
+                assert!(reason.to_string().contains("silent for 7.5s"), "{reason}")
+            }
             other => panic!("{other:?}"),
         }
     }
     let took = began.elapsed();
-    assert!(took < Duration::from_millis(7_600) && took > Duration::from_millis(7_000), "{took:?}");
+    assert!(
+        took < Duration::from_millis(7_600) && took > Duration::from_millis(7_000),
+        "{took:?}"
+    );
 }

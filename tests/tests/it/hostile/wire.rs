@@ -121,7 +121,8 @@ impl Raw {
     /// Reads the peer's half of the handshake; false when it closed instead.
     pub(super) async fn welcome(&mut self) -> bool {
         let mut preface = [0; PREFACE_BYTES];
-        soon(self.reading.read_exact(&mut preface)).await.is_ok() && soon(self.payload()).await.is_some()
+        soon(self.reading.read_exact(&mut preface)).await.is_ok()
+            && soon(self.payload()).await.is_some()
     }
 
     pub(super) async fn send(&mut self, bytes: &[u8]) {
@@ -167,7 +168,12 @@ impl Raw {
         };
         match Frame::parse(&payload).unwrap() {
             Frame::Reply(reply) => Said::Reply(reply.id, reply.status, reply.body.to_vec()),
-            Frame::Bound(Bound { handle, status, text, .. }) => Said::Bound(handle, status, text.into()),
+            Frame::Bound(Bound {
+                handle,
+                status,
+                text,
+                ..
+            }) => Said::Bound(handle, status, text.into()),
             Frame::Bind(bind) => Said::Bind(bind.handle),
             Frame::Call(call) => Said::Call(call.id, call.flags & frame::flag::ONEWAY != 0),
             Frame::Fault(text) => Said::Fault(text.into()),
@@ -231,7 +237,11 @@ fn bind_to(object: &str, descriptor: &Descriptor, handle: u32, codec: Codec) -> 
             codec: codec as u8,
             incarnation: 0,
             object,
-            methods: descriptor.methods.iter().map(|m| (m.name.as_str(), m.signature)).collect(),
+            methods: descriptor
+                .methods
+                .iter()
+                .map(|m| (m.name.as_str(), m.signature))
+                .collect(),
         },
     );
     out
@@ -240,7 +250,9 @@ fn bind_to(object: &str, descriptor: &Descriptor, handle: u32, codec: Codec) -> 
 /// A call of the object at handle 0 that may take a minute.
 pub(super) fn call(id: u32, method: u16, arguments: &impl Serialize) -> Vec<u8> {
     let mut body = Vec::new();
-    Codec::Postcard.encode(arguments, &mut body, 1 << 20).unwrap();
+    Codec::Postcard
+        .encode(arguments, &mut body, 1 << 20)
+        .unwrap();
     call_with(id, 0, method, &body)
 }
 

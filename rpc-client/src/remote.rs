@@ -1,5 +1,8 @@
 //! `Remote`: one remote object, however often its connection breaks or its daemon moves.
 
+mod attempts;
+mod binding;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -9,18 +12,21 @@ use std::time::Duration;
 use farcall_shared::call::Call;
 use farcall_shared::descriptor::{Described, Descriptor};
 use farcall_shared::error::{CallError, NotSent};
-use farcall_shared::link::{Bind, Bound, Outcome, Pending, Which, target};
-use farcall_shared::uri::{ObjectUri, Uri, UriError};
+use farcall_shared::link::{Bound, Outcome, Pending, Which, target};
+use farcall_shared::uri::{Uri, UriError};
 use farcall_shared::wire::codec::{Codec, DecodeError};
 use parking_lot::RwLock;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
+use attempts::Attempts;
+use binding::Shared;
+
 use crate::DEFAULT_DEADLINE;
-use crate::peers::{Connections, PeerError, Peers};
-use crate::resolve::{ResolveError, resolve};
-use crate::retry::{self, Retries, Verdict};
+use crate::peers::{Connections, Peers};
+use crate::resolve::ResolveError;
+use crate::retry::Retries;
 
 /// Why a proxy could not be connected.
 #[derive(Debug, thiserror::Error)]
@@ -51,20 +57,6 @@ pub struct Remote {
     shared: Arc<Shared>,
     deadline: Duration,
     retries: Retries,
-}
-
-struct Shared {
-    uri: Uri,
-    label: Arc<str>,
-    descriptor: Option<Described>,
-    codec: Codec,
-    /// Its own connections; `None` means those of the runtime it is called from.
-    peers: Option<Arc<Peers>>,
-    bound: RwLock<Option<Bound>>,
-    /// Where the object was last, for when the name service is away.
-    last_known: RwLock<Option<ObjectUri>>,
-    /// Held by whoever looks the object up; the others wait for the outcome.
-    binding: tokio::sync::Mutex<()>,
 }
 
 impl fmt::Debug for Remote {
@@ -379,139 +371,6 @@ enum First {
     NotStarted(Bound, NotSent),
     /// There is no connection yet.
     NotBound,
-}
-
-/// The attempts of one call.
-struct Attempts {
-    count: u32,
-    end: Instant,
-}
-
-impl Attempts {
-    fn new(deadline: Duration, began: Instant) -> Self {
-        // Longer than any deadline that is honoured, and far from overflow.
-        let capped = deadline.min(Duration::from_secs(365 * 24 * 3600));
-        Self {
-            count: 0,
-            end: began + capped,
-        }
-    }
-
-    fn left(&self) -> Duration {
-        self.end.saturating_duration_since(Instant::now())
-    }
-
-    /// Pauses before the next attempt, or gives the error when there is none.
-    async fn after(
-        &mut self,
-        remote: &Remote,
-        method: &Selected,
-        error: CallError,
-    ) -> Result<(), CallError> {
-        self.count = self.count.saturating_add(1);
-        let idempotent = remote.is_idempotent(method);
-        let most = match retry::decide(remote.retries, &error, idempotent, self.count) {
-            Verdict::GiveUp => return Err(error),
-            Verdict::Again(most) => most,
-            Verdict::Elsewhere(most) => {
-                *remote.shared.bound.write() = None;
-                most
-            }
-        };
-        let pause = retry::jittered(most);
-        if self.left() <= pause {
-            return Err(error);
-        }
-        if !pause.is_zero() {
-            tokio::time::sleep(pause).await;
-        }
-        Ok(())
-    }
-}
-
-/// Why an object is not bound.
-enum BindError {
-    Resolve(ResolveError),
-    Peer(PeerError),
-    Link(NotSent),
-}
-
-/// An error with all its sources in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
-}
-
-impl BindError {
-    fn into_not_sent(self) -> NotSent {
-        match self {
-            Self::Resolve(e) => NotSent::Unresolved(chain(&e)),
-            Self::Peer(e) => NotSent::Unreachable(e.to_string()),
-            Self::Link(e) => e,
-        }
-    }
-
-    fn into_connect_error(self, label: &str) -> ConnectError {
-        let unreachable = |why: String| ConnectError::Unreachable {
-            uri: label.into(),
-            why,
-        };
-        match self {
-            Self::Resolve(e) => ConnectError::Resolve(e),
-            Self::Peer(e) => unreachable(e.to_string()),
-            Self::Link(e) => unreachable(e.to_string()),
-        }
-    }
-}
-
-impl Shared {
-    /// The binding, made if there is none that works.
-    async fn bind(&self) -> Result<Bound, BindError> {
-        let _one_at_a_time = self.binding.lock().await;
-        if let Some(bound) = self.bound.read().as_ref().filter(|b| b.link().is_open()) {
-            return Ok(bound.clone());
-        }
-        let candidates = match resolve(&self.uri).await {
-            Ok(candidates) => candidates,
-            // Who knows the object already does not need the name service.
-            Err(e @ (ResolveError::Away(_) | ResolveError::Call(_))) => {
-                match self.last_known.read().clone() {
-                    Some(known) => vec![known],
-                    None => return Err(BindError::Resolve(e)),
-                }
-            }
-            Err(e) => return Err(BindError::Resolve(e)),
-        };
-        let peers = self.peers.clone().unwrap_or_else(Peers::current);
-        let mut last = None;
-        for candidate in candidates {
-            match peers.link(&candidate.address).await {
-                Ok(link) => {
-                    let bind = Bind {
-                        object: candidate.object.as_str().into(),
-                        incarnation: candidate.incarnation.unwrap_or(0),
-                        codec: self.codec,
-                        descriptor: self.descriptor.clone(),
-                        label: Arc::clone(&self.label),
-                    };
-                    let bound = link.bind(&bind).map_err(BindError::Link)?;
-                    *self.bound.write() = Some(bound.clone());
-                    *self.last_known.write() = Some(candidate);
-                    return Ok(bound);
-                }
-                Err(e) => last = Some(e),
-            }
-        }
-        Err(match last {
-            Some(e) => BindError::Peer(e),
-            None => BindError::Link(NotSent::Unresolved("it leads to no object".into())),
-        })
-    }
 }
 
 impl Call for Remote {

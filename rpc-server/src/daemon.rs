@@ -1,32 +1,22 @@
 //! The daemon: listens, hosts objects, and ends without losing a call.
 
+mod builder;
+mod core;
+
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::BytesMut;
-use farcall_shared::daemon::{DAEMON, DaemonInfo};
-use farcall_shared::descriptor::Descriptor;
-use farcall_shared::link::{self, Host, Hosted, Identity, Job, Limits, Link};
 use farcall_shared::names::MAX_NAME_BYTES;
-use farcall_shared::net::{ListenError, Listener, Peer, Socket};
+use farcall_shared::net::ListenError;
 use farcall_shared::object::Servant;
-use farcall_shared::uri::{Address, ObjectUri, UriError, with_default_port};
-use farcall_shared::wire::status::{Refusal, Status};
-use parking_lot::Mutex;
-use slab::Slab;
-use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use farcall_shared::uri::{Address, ObjectUri, UriError};
 
-use crate::door::{self, Protocol};
-use crate::names::{Names, NamesError, Publication};
-use crate::pool::Pool;
-use crate::table::{Refused, Table};
+pub use builder::Builder;
+pub(crate) use core::{ACCEPT_PAUSE, Core};
 
-/// How long accepting pauses after it failed.
-pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+use crate::names::{NamesError, Publication};
+use crate::table::Refused;
 
 /// Hosts objects at one address.
 ///
@@ -42,45 +32,6 @@ pub struct Daemon(Arc<Handle>);
 #[derive(Debug)]
 struct Handle {
     core: Arc<Core>,
-}
-
-#[derive(Debug)]
-pub(crate) struct Core {
-    table: Table,
-    pub(crate) pool: Pool,
-    address: Address,
-    advertised: Option<String>,
-    me: Identity,
-    limits: Limits,
-    max_connections: usize,
-    grace: Duration,
-    names: Names,
-    links: Mutex<Slab<Link>>,
-    /// A permit for each connection, from the moment it is accepted.
-    connections: Arc<Semaphore>,
-    /// Everything the daemon runs.
-    pub(crate) tasks: TaskTracker,
-    /// No further connections.
-    pub(crate) closing: CancellationToken,
-    /// No further anything.
-    pub(crate) stop: CancellationToken,
-}
-
-/// Settings of a daemon.
-///
-/// # Defaults
-/// As many compute threads as cores over a queue of 16,384 jobs, 10,000 connections, 1,000,000 objects, 30 s for calls
-/// in flight when it ends, and the name service that `FARCALL_NS` names or `localhost:9090`.
-#[derive(Clone, Debug)]
-pub struct Builder {
-    limits: Limits,
-    names: Option<String>,
-    advertised: Option<String>,
-    compute_threads: usize,
-    max_compute_queue: usize,
-    max_connections: usize,
-    max_objects: usize,
-    grace: Duration,
 }
 
 /// Why a daemon could not start.
@@ -130,120 +81,6 @@ pub enum PublishError {
         #[source]
         why: Box<NamesError>,
     },
-}
-
-impl Default for Builder {
-    fn default() -> Self {
-        Self {
-            limits: Limits::default(),
-            names: None,
-            advertised: None,
-            compute_threads: std::thread::available_parallelism().map_or(2, usize::from),
-            max_compute_queue: 16_384,
-            max_connections: 10_000,
-            max_objects: 1_000_000,
-            grace: Duration::from_secs(30),
-        }
-    }
-}
-
-impl Builder {
-    /// The name service to publish in, `HOST:PORT`, `HOST` or `unix:PATH`.
-    pub fn names(mut self, address: impl Into<String>) -> Self {
-        self.names = Some(address.into());
-        self
-    }
-
-    /// The host that callers dial, when it is not the one listened at, as behind `0.0.0.0`.
-    pub fn advertise(mut self, host: impl Into<String>) -> Self {
-        self.advertised = Some(host.into());
-        self
-    }
-
-    /// Threads for compute methods; at least 1.
-    pub fn compute_threads(mut self, threads: usize) -> Self {
-        self.compute_threads = threads.max(1);
-        self
-    }
-
-    /// Compute calls that may wait; past it callers get Rejected(overloaded).
-    pub fn max_compute_queue(mut self, jobs: usize) -> Self {
-        self.max_compute_queue = jobs;
-        self
-    }
-
-    /// Connections at a time; past it new ones are closed.
-    pub fn max_connections(mut self, connections: usize) -> Self {
-        self.max_connections = connections;
-        self
-    }
-
-    /// Objects at a time.
-    pub fn max_objects(mut self, objects: usize) -> Self {
-        self.max_objects = objects;
-        self
-    }
-
-    /// How long calls in flight may take once the daemon ends.
-    pub fn grace(mut self, grace: Duration) -> Self {
-        self.grace = grace;
-        self
-    }
-
-    /// Bounds of each connection.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
-
-    /// Starts the daemon at `HOST:PORT` (port 0: any free one) or `unix:PATH`.
-    ///
-    /// # Errors
-    /// See [`DaemonError`]; each names the address.
-    pub async fn bind(self, address: &str) -> Result<Daemon, DaemonError> {
-        let wanted: Address = address.parse()?;
-        let names = match self.names.or_else(|| std::env::var("FARCALL_NS").ok()) {
-            Some(text) => with_default_port(&text)?,
-            None => Address::default_names(),
-        };
-        let listener = Listener::bind(&wanted).await?;
-        let pool = Pool::start(self.compute_threads, self.max_compute_queue)
-            .map_err(DaemonError::Threads)?;
-        let me = Identity {
-            incarnation: fastrand::u64(1..),
-            session: fastrand::u64(..),
-        };
-        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let core = Arc::new(Core {
-            table: Table::new(me.incarnation, self.max_objects),
-            pool,
-            address: listener.address().clone(),
-            advertised: self.advertised,
-            me,
-            names: Names::new(
-                names,
-                me,
-                self.limits.clone(),
-                tasks.clone(),
-                stop.child_token(),
-            ),
-            limits: self.limits,
-            max_connections: self.max_connections,
-            grace: self.grace,
-            links: Mutex::default(),
-            connections: Arc::new(Semaphore::new(self.max_connections)),
-            tasks,
-            closing: stop.child_token(),
-            stop,
-        });
-        let info = Info(Arc::downgrade(&core));
-        // The table is new, so the id is free.
-        let _ = core.table.insert(DAEMON, info.serve());
-        let accepting = Arc::clone(&core);
-        core.tasks
-            .spawn(async move { accepting.accept_all(listener).await });
-        Ok(Daemon(Arc::new(Handle { core })))
-    }
 }
 
 impl Daemon {
@@ -427,146 +264,4 @@ impl Drop for Handle {
     fn drop(&mut self) {
         self.core.stop.cancel();
     }
-}
-
-impl Core {
-    fn uri(&self, id: &str) -> ObjectUri {
-        let address = match (&self.address, &self.advertised) {
-            (Address::Tcp { port, .. }, Some(host)) => Address::Tcp {
-                host: host.clone(),
-                port: *port,
-            },
-            (address, _) => address.clone(),
-        };
-        ObjectUri {
-            object: id.into(),
-            address,
-            incarnation: None,
-        }
-    }
-
-    fn is_unspecified(&self) -> bool {
-        let Address::Tcp { host, .. } = &self.address else {
-            return false;
-        };
-        let ip: Option<std::net::IpAddr> = host.parse().ok();
-        self.advertised.is_none() && ip.is_some_and(|ip| ip.is_unspecified())
-    }
-
-    async fn accept_all(self: Arc<Self>, listener: Listener) {
-        while let Some(accepted) = self.closing.run_until_cancelled(listener.accept()).await {
-            match accepted {
-                Ok((socket, peer)) => match Arc::clone(&self.connections).try_acquire_owned() {
-                    Ok(permit) => {
-                        let core = Arc::clone(&self);
-                        self.tasks.spawn(async move {
-                            let _until_its_end = permit;
-                            let stop = core.stop.clone();
-                            stop.run_until_cancelled(core.serve(socket, peer)).await;
-                        });
-                    }
-                    Err(_) => {
-                        let most = self.max_connections;
-                        tracing::warn!(%peer, "refusing a connection: {most} are open, as many as may be");
-                    }
-                },
-                Err(e) => {
-                    // Out of file descriptors, as a rule: those in use come back.
-                    tracing::warn!("cannot accept a connection: {e}");
-                    let pause = tokio::time::sleep(ACCEPT_PAUSE);
-                    self.closing.run_until_cancelled(pause).await;
-                }
-            }
-        }
-    }
-
-    async fn serve(self: Arc<Self>, mut socket: Socket, peer: Peer) {
-        let mut received = BytesMut::new();
-        let meeting = door::meet(&mut socket, &mut received);
-        let protocol = match tokio::time::timeout(self.limits.handshake, meeting).await {
-            Ok(Ok(Some(protocol))) => protocol,
-            Ok(Ok(None) | Err(_)) => return,
-            Err(_) => {
-                tracing::debug!(%peer, "closing a connection that said nothing for {:?}", self.limits.handshake);
-                return;
-            }
-        };
-        if protocol != Protocol::Native {
-            tracing::warn!(%peer, "refusing a connection that speaks {protocol:?}");
-            let _ = door::refuse(socket, protocol).await;
-            return;
-        }
-        let host = Arc::new(Visible(Arc::clone(&self)));
-        match link::accept(socket, received, self.me, &self.limits, host).await {
-            Ok((link, driver)) => self.drive(link, driver).await,
-            Err(e) => tracing::warn!(%peer, "no handshake: {e}"),
-        }
-    }
-
-    async fn drive(&self, link: Link, driver: link::Driver) {
-        let key = self.links.lock().insert(link.clone());
-        // Bound before or after the daemon began to end, every link hears of it.
-        if self.closing.is_cancelled() {
-            link.go_away("the daemon is shutting down");
-        }
-        let _forget = Forget { core: self, key };
-        driver.await;
-    }
-}
-
-struct Forget<'a> {
-    core: &'a Core,
-    key: usize,
-}
-
-impl Drop for Forget<'_> {
-    fn drop(&mut self) {
-        self.core.links.lock().try_remove(self.key);
-    }
-}
-
-/// What a link sees of the daemon.
-struct Visible(Arc<Core>);
-
-impl Host for Visible {
-    fn object(&self, id: &str, incarnation: u64) -> Result<Arc<dyn Hosted>, Refusal> {
-        self.0.table.find(id, incarnation)
-    }
-
-    fn compute(&self, job: Job) -> Result<(), Refusal> {
-        self.0.pool.submit(job).map_err(|full| {
-            let text = format!("{} compute calls are waiting here already", full.waiting);
-            Refusal::new(Status::Overloaded, text)
-        })
-    }
-
-    fn tasks(&self) -> &TaskTracker {
-        &self.0.tasks
-    }
-}
-
-/// The daemon's own object.
-struct Info(std::sync::Weak<Core>);
-
-impl DaemonInfo for Info {
-    async fn describe(&self, object: String) -> Result<Descriptor, String> {
-        let core = self.0.upgrade().ok_or("the daemon is gone")?;
-        let servant = core
-            .table
-            .servant(&object)
-            .map_err(|refusal| refusal.text)?;
-        Ok(servant.object().descriptor().clone())
-    }
-
-    async fn objects(&self) -> Vec<String> {
-        let mut ids = self
-            .0
-            .upgrade()
-            .map(|core| core.table.ids())
-            .unwrap_or_default();
-        ids.truncate(10_000);
-        ids
-    }
-
-    async fn ping(&self) {}
 }

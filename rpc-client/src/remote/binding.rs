@@ -1,0 +1,114 @@
+//! Where a remote object is bound: looked up, connected and bound again when that breaks.
+
+use std::sync::Arc;
+
+use farcall_shared::descriptor::Described;
+use farcall_shared::error::NotSent;
+use farcall_shared::link::{Bind, Bound};
+use farcall_shared::uri::{ObjectUri, Uri};
+use farcall_shared::wire::codec::Codec;
+use parking_lot::RwLock;
+
+use super::ConnectError;
+use crate::peers::{PeerError, Peers};
+use crate::resolve::{ResolveError, resolve};
+
+/// What the clones of a remote object share.
+pub(super) struct Shared {
+    pub(super) uri: Uri,
+    pub(super) label: Arc<str>,
+    pub(super) descriptor: Option<Described>,
+    pub(super) codec: Codec,
+    /// Its own connections; `None` means those of the runtime it is called from.
+    pub(super) peers: Option<Arc<Peers>>,
+    pub(super) bound: RwLock<Option<Bound>>,
+    /// Where the object was last, for when the name service is away.
+    pub(super) last_known: RwLock<Option<ObjectUri>>,
+    /// Held by whoever looks the object up; the others wait for the outcome.
+    pub(super) binding: tokio::sync::Mutex<()>,
+}
+
+/// Why an object is not bound.
+pub(super) enum BindError {
+    Resolve(ResolveError),
+    Peer(PeerError),
+    Link(NotSent),
+}
+
+/// An error with all its sources in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+impl BindError {
+    pub(super) fn into_not_sent(self) -> NotSent {
+        match self {
+            Self::Resolve(e) => NotSent::Unresolved(chain(&e)),
+            Self::Peer(e) => NotSent::Unreachable(e.to_string()),
+            Self::Link(e) => e,
+        }
+    }
+
+    pub(super) fn into_connect_error(self, label: &str) -> ConnectError {
+        let unreachable = |why: String| ConnectError::Unreachable {
+            uri: label.into(),
+            why,
+        };
+        match self {
+            Self::Resolve(e) => ConnectError::Resolve(e),
+            Self::Peer(e) => unreachable(e.to_string()),
+            Self::Link(e) => unreachable(e.to_string()),
+        }
+    }
+}
+
+impl Shared {
+    /// The binding, made if there is none that works.
+    pub(super) async fn bind(&self) -> Result<Bound, BindError> {
+        let _one_at_a_time = self.binding.lock().await;
+        if let Some(bound) = self.bound.read().as_ref().filter(|b| b.link().is_open()) {
+            return Ok(bound.clone());
+        }
+        let candidates = match resolve(&self.uri).await {
+            Ok(candidates) => candidates,
+            // Who knows the object already does not need the name service.
+            Err(e @ (ResolveError::Away(_) | ResolveError::Call(_))) => {
+                match self.last_known.read().clone() {
+                    Some(known) => vec![known],
+                    None => return Err(BindError::Resolve(e)),
+                }
+            }
+            Err(e) => return Err(BindError::Resolve(e)),
+        };
+        let peers = self.peers.clone().unwrap_or_else(Peers::current);
+        let mut last = None;
+        for candidate in candidates {
+            match peers.link(&candidate.address).await {
+                Ok(link) => {
+                    let bind = Bind {
+                        object: candidate.object.as_str().into(),
+                        incarnation: candidate.incarnation.unwrap_or(0),
+                        codec: self.codec,
+                        descriptor: self.descriptor.clone(),
+                        label: Arc::clone(&self.label),
+                    };
+                    let bound = link.bind(&bind).map_err(BindError::Link)?;
+                    *self.bound.write() = Some(bound.clone());
+                    *self.last_known.write() = Some(candidate);
+                    return Ok(bound);
+                }
+                Err(e) => last = Some(e),
+            }
+        }
+        Err(match last {
+            Some(e) => BindError::Peer(e),
+            None => BindError::Link(NotSent::Unresolved("it leads to no object".into())),
+        })
+    }
+}

@@ -98,6 +98,7 @@ impl Raw {
     }
 
     pub(super) fn over(socket: TcpStream) -> Self {
+        socket.set_nodelay(true).unwrap();
         let (reading, writing) = socket.into_split();
         Self { reading, writing }
     }

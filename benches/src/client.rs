@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
-use crate::peers::{self, Caller};
 use crate::Arguments;
+use crate::peers::{self, Caller};
 
 /// What one run measured.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -22,7 +22,10 @@ pub(crate) struct Measured {
 const WARM_UP: Duration = Duration::from_millis(200);
 
 pub(crate) fn measure(arguments: &Arguments) -> anyhow::Result<()> {
-    let address = arguments.address.as_deref().context("a client needs an address")?;
+    let address = arguments
+        .address
+        .as_deref()
+        .context("a client needs an address")?;
     let (scenario, peer) = (arguments.scenarios[0], arguments.peers[0]);
     let seconds = Duration::from_secs_f64(arguments.seconds);
     let measured = peers::runtime()?.block_on(async {
@@ -37,7 +40,11 @@ pub(crate) fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn call_for(callers: &[Box<dyn Caller>], window: usize, time: Duration) -> anyhow::Result<Measured> {
+async fn call_for(
+    callers: &[Box<dyn Caller>],
+    window: usize,
+    time: Duration,
+) -> anyhow::Result<Measured> {
     let latencies = Mutex::new(Vec::new());
     let (start, cpu_before) = (Instant::now(), cpu_us("self")?);
     let stop = || start.elapsed() >= time;
@@ -46,7 +53,9 @@ async fn call_for(callers: &[Box<dyn Caller>], window: usize, time: Duration) ->
             latencies.push(nanos);
         }
     };
-    let calls = callers.iter().map(|caller| caller.call_all(window, &stop, &note));
+    let calls = callers
+        .iter()
+        .map(|caller| caller.call_all(window, &stop, &note));
     let counts = futures_util::future::try_join_all(calls).await?;
     let calls: u64 = counts.iter().sum();
     let took = start.elapsed().as_secs_f64();
@@ -54,7 +63,9 @@ async fn call_for(callers: &[Box<dyn Caller>], window: usize, time: Duration) ->
     latencies.sort_unstable();
     Ok(Measured {
         calls_per_second: calls as f64 / took,
-        p50_us: latencies.get(latencies.len() / 2).map(|nanos| *nanos as f64 / 1000.0),
+        p50_us: latencies
+            .get(latencies.len() / 2)
+            .map(|nanos| *nanos as f64 / 1000.0),
         client_cpu_us: cpu_us("self")? - cpu_before,
         calls,
     })
@@ -67,7 +78,11 @@ pub(crate) fn cpu_us(pid: &str) -> anyhow::Result<f64> {
     for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
         let path = thread?.path().join("schedstat");
         let text = std::fs::read_to_string(path).unwrap_or_default();
-        nanos += text.split(' ').next().and_then(|n| n.parse::<f64>().ok()).unwrap_or(0.0);
+        nanos += text
+            .split(' ')
+            .next()
+            .and_then(|n| n.parse::<f64>().ok())
+            .unwrap_or(0.0);
     }
     Ok(nanos / 1000.0)
 }

@@ -24,7 +24,11 @@ struct Arguments {
     #[arg(long, value_delimiter = ',', default_value = "A,B64,B256,C8x32,C64x1")]
     scenarios: Vec<Scenario>,
     /// Whom to measure
-    #[arg(long, value_delimiter = ',', default_value = "limit,farcall,farcall-async,tarpc")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "limit,farcall,farcall-async,tarpc"
+    )]
     peers: Vec<PeerName>,
     /// `one` puts both processes on one core, where ratios repeat; `free` lets them run anywhere
     #[arg(long, default_value = "one")]

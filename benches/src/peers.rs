@@ -46,7 +46,9 @@ pub(crate) trait Caller: Send + Sync + 'static {
 }
 
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+    Ok(tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?)
 }
 
 pub(crate) fn serve(peer: PeerName) -> anyhow::Result<()> {

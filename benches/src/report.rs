@@ -46,12 +46,21 @@ pub(crate) fn print(arguments: &Arguments, samples: &[Sample]) -> anyhow::Result
         Pin::One => "one",
         Pin::Free => "free",
     };
-    println!("pin {pin}, {} rounds, load {}", arguments.rounds, load.trim());
+    println!(
+        "pin {pin}, {} rounds, load {}",
+        arguments.rounds,
+        load.trim()
+    );
     for scenario in &arguments.scenarios {
         println!("{:6} {}", scenario.name, scenario.about);
         for row in rows.iter().filter(|row| row.scenario == scenario.name) {
-            let ratio = row.vs_limit.map_or(String::new(), |r| format!("{r:8.3} x limit"));
-            println!("       {:14} {:14} {:12.2} {:8} {ratio}", row.peer, row.metric, row.median, row.unit);
+            let ratio = row
+                .vs_limit
+                .map_or(String::new(), |r| format!("{r:8.3} x limit"));
+            println!(
+                "       {:14} {:14} {:12.2} {:8} {ratio}",
+                row.peer, row.metric, row.median, row.unit
+            );
         }
     }
     if let Some(path) = &arguments.json {
@@ -69,7 +78,9 @@ pub(crate) fn print(arguments: &Arguments, samples: &[Sample]) -> anyhow::Result
 
 fn rows_of(scenario: Scenario, peer: PeerName, samples: &[Sample]) -> Vec<Row> {
     let metric = |peer: PeerName, of: &dyn Fn(&Sample) -> Option<f64>| {
-        let mine = samples.iter().filter(|s| s.scenario == scenario && s.peer == peer);
+        let mine = samples
+            .iter()
+            .filter(|s| s.scenario == scenario && s.peer == peer);
         median(mine.filter_map(of).collect())
     };
     let row = |name, unit, of: &dyn Fn(&Sample) -> Option<f64>| {
@@ -86,8 +97,12 @@ fn rows_of(scenario: Scenario, peer: PeerName, samples: &[Sample]) -> Vec<Row> {
     let per_call = |us: f64, s: &Sample| us / s.measured.calls as f64;
     [
         row("calls_per_s", "1/s", &|s| Some(s.measured.calls_per_second)),
-        row("p50", "us", &|s| s.measured.p50_us.filter(|_| scenario.name == "A")),
-        row("cpu_both", "us/call", &|s| Some(per_call(s.measured.client_cpu_us + s.server_cpu_us, s))),
+        row("p50", "us", &|s| {
+            s.measured.p50_us.filter(|_| scenario.name == "A")
+        }),
+        row("cpu_both", "us/call", &|s| {
+            Some(per_call(s.measured.client_cpu_us + s.server_cpu_us, s))
+        }),
     ]
     .into_iter()
     .flatten()

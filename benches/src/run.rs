@@ -30,12 +30,17 @@ fn one(arguments: &Arguments, scenario: Scenario, peer: PeerName) -> anyhow::Res
     let address = first_line(&mut server)?;
     let pid = server.id().to_string();
     let cpu_before = cpu_us(&pid)?;
-    let client = start(arguments, scenario, peer, &["--role", "client", "--address", &address])
-        .and_then(|mut client| {
-            let line = first_line(&mut client)?;
-            client.wait()?;
-            Ok(serde_json::from_str::<Measured>(&line)?)
-        });
+    let client = start(
+        arguments,
+        scenario,
+        peer,
+        &["--role", "client", "--address", &address],
+    )
+    .and_then(|mut client| {
+        let line = first_line(&mut client)?;
+        client.wait()?;
+        Ok(serde_json::from_str::<Measured>(&line)?)
+    });
     let server_cpu_us = cpu_us(&pid)? - cpu_before;
     // Closing its input ends it.
     drop(server.stdin.take());
@@ -48,7 +53,12 @@ fn one(arguments: &Arguments, scenario: Scenario, peer: PeerName) -> anyhow::Res
     })
 }
 
-fn start(arguments: &Arguments, scenario: Scenario, peer: PeerName, more: &[&str]) -> anyhow::Result<Child> {
+fn start(
+    arguments: &Arguments,
+    scenario: Scenario,
+    peer: PeerName,
+    more: &[&str],
+) -> anyhow::Result<Child> {
     let me = std::env::current_exe()?;
     let mut command = match arguments.pin {
         Pin::Free => Command::new(me),
@@ -60,11 +70,20 @@ fn start(arguments: &Arguments, scenario: Scenario, peer: PeerName, more: &[&str
     };
     let seconds = arguments.seconds.to_string();
     command
-        .args(["--scenarios", scenario.name, "--peers", peer.text(), "--seconds", &seconds])
+        .args([
+            "--scenarios",
+            scenario.name,
+            "--peers",
+            peer.text(),
+            "--seconds",
+            &seconds,
+        ])
         .args(more)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped());
-    command.spawn().context("cannot start a process of its own (is taskset there?)")
+    command
+        .spawn()
+        .context("cannot start a process of its own (is taskset there?)")
 }
 
 fn first_line(child: &mut Child) -> anyhow::Result<String> {

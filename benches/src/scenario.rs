@@ -13,11 +13,36 @@ pub(crate) struct Scenario {
 }
 
 pub(crate) const ALL: [Scenario; 5] = [
-    Scenario { name: "A", connections: 1, window: 1, about: "latency of a call, one in flight" },
-    Scenario { name: "B64", connections: 1, window: 64, about: "one connection, 64 in flight" },
-    Scenario { name: "B256", connections: 1, window: 256, about: "one connection, 256 in flight" },
-    Scenario { name: "C8x32", connections: 8, window: 32, about: "8 connections, 32 in flight on each" },
-    Scenario { name: "C64x1", connections: 64, window: 1, about: "64 connections, 1 in flight on each" },
+    Scenario {
+        name: "A",
+        connections: 1,
+        window: 1,
+        about: "latency of a call, one in flight",
+    },
+    Scenario {
+        name: "B64",
+        connections: 1,
+        window: 64,
+        about: "one connection, 64 in flight",
+    },
+    Scenario {
+        name: "B256",
+        connections: 1,
+        window: 256,
+        about: "one connection, 256 in flight",
+    },
+    Scenario {
+        name: "C8x32",
+        connections: 8,
+        window: 32,
+        about: "8 connections, 32 in flight on each",
+    },
+    Scenario {
+        name: "C64x1",
+        connections: 64,
+        window: 1,
+        about: "64 connections, 1 in flight on each",
+    },
 ];
 
 impl FromStr for Scenario {

@@ -54,11 +54,15 @@ pub(crate) async fn connect(address: &str, kind: Kind) -> anyhow::Result<Farcall
     Ok(match kind {
         Kind::Plain => {
             let uri = format!("far:plain@{address}");
-            Farcall::Plain(PlainProxy::over(Remote::connect_with(&own, &uri, PlainProxy::descriptor()).await?))
+            Farcall::Plain(PlainProxy::over(
+                Remote::connect_with(&own, &uri, PlainProxy::descriptor()).await?,
+            ))
         }
         Kind::Async => {
             let uri = format!("far:waiting@{address}");
-            Farcall::Async(WaitingProxy::over(Remote::connect_with(&own, &uri, WaitingProxy::descriptor()).await?))
+            Farcall::Async(WaitingProxy::over(
+                Remote::connect_with(&own, &uri, WaitingProxy::descriptor()).await?,
+            ))
         }
     })
 }

@@ -33,7 +33,9 @@ impl<T: Serialize> tokio_serde::Serializer<T> for Postcard {
     type Error = io::Error;
 
     fn serialize(self: Pin<&mut Self>, item: &T) -> io::Result<Bytes> {
-        postcard::to_stdvec(item).map(Bytes::from).map_err(io::Error::other)
+        postcard::to_stdvec(item)
+            .map(Bytes::from)
+            .map_err(io::Error::other)
     }
 }
 
@@ -52,9 +54,13 @@ pub(crate) async fn serve() -> anyhow::Result<()> {
         while let Some(Ok(transport)) = listener.next().await {
             let _ = transport.get_ref().set_nodelay(true);
             let channel = BaseChannel::with_defaults(transport);
-            tokio::spawn(channel.execute(Squarer.serve()).for_each(|response| async move {
-                tokio::spawn(response);
-            }));
+            tokio::spawn(
+                channel
+                    .execute(Squarer.serve())
+                    .for_each(|response| async move {
+                        tokio::spawn(response);
+                    }),
+            );
         }
     });
     super::ready(&address).await
@@ -65,7 +71,9 @@ pub(crate) struct Tarpc(WorkerClient);
 pub(crate) async fn connect(address: &str) -> anyhow::Result<Tarpc> {
     let transport = tarpc::serde_transport::tcp::connect(address, || Postcard).await?;
     transport.get_ref().set_nodelay(true)?;
-    Ok(Tarpc(WorkerClient::new(client::Config::default(), transport).spawn()))
+    Ok(Tarpc(
+        WorkerClient::new(client::Config::default(), transport).spawn(),
+    ))
 }
 
 impl Caller for Tarpc {

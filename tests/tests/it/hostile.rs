@@ -1,5 +1,10 @@
 //! Peers that break every rule, against a daemon and against a proxy: the others are served, and nothing hangs.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test awaits or aborts the tasks it spawns, and they end with its runtime"
+)]
+
 mod doors;
 mod flood;
 mod fuzz;

@@ -1,5 +1,10 @@
 //! The name service as programs meet it: names, leases, epochs and watches, over restarts too.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test awaits or aborts the tasks it spawns, and they end with its runtime"
+)]
+
 mod daemons;
 mod registry;
 mod restarts;

@@ -1,5 +1,10 @@
 //! Measures farcall beside its peers: server and client as separate processes over loopback TCP, rounds interleaved.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the peers are written as their own documentation shows them"
+)]
+
 mod client;
 mod peers;
 mod report;

@@ -8,12 +8,12 @@ use farcall::{Connections, Daemon, Remote};
 use super::Caller;
 
 #[farcall::remote]
-trait Plain {
+pub(super) trait Plain {
     fn process(&self, data: i64) -> i64;
 }
 
 #[farcall::remote]
-trait Waiting {
+pub(super) trait Waiting {
     async fn process(&self, data: i64) -> i64;
 }
 

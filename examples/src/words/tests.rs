@@ -223,17 +223,16 @@ fn a_word_that_no_reply_could_hold_costs_its_file() {
 #[test]
 fn files_are_grouped_by_size_and_number_and_large_ones_are_cut() {
     let directory = tempfile::tempdir().unwrap();
-    for number in 0..450 {
+    let small = JOB_FILES * 5 / 2;
+    for number in 0..small {
         fs::write(directory.path().join(format!("a{number:03}")), "a b").unwrap();
     }
+    let range_bytes = usize::try_from(RANGE_BYTES).unwrap();
     for number in 0..4 {
-        fs::write(
-            directory.path().join(format!("b{number}")),
-            vec![b' '; 400_000],
-        )
-        .unwrap();
+        let path = directory.path().join(format!("b{number}"));
+        fs::write(path, vec![b' '; range_bytes * 2 / 5]).unwrap();
     }
-    fs::write(directory.path().join("c"), vec![b' '; 3_500_000]).unwrap();
+    fs::write(directory.path().join("c"), vec![b' '; range_bytes * 10 / 3]).unwrap();
     let plan = plan(&[directory.path().to_owned()], RANGE_BYTES).unwrap();
     let sizes: Vec<(usize, Option<usize>)> = plan
         .jobs
@@ -245,9 +244,9 @@ fn files_are_grouped_by_size_and_number_and_large_ones_are_cut() {
     assert_eq!(
         sizes,
         [
-            (200, None),
-            (200, None),
-            (52, None),
+            (JOB_FILES, None),
+            (JOB_FILES, None),
+            (JOB_FILES / 2 + 2, None),
             range,
             range,
             range,

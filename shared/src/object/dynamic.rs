@@ -20,7 +20,8 @@ const POSITIONAL: &str = "";
 /// Arguments of a dynamic call.
 ///
 /// On the wire: an array when all are positional, a map when all are named; a map with the positional ones in a list
-/// under the empty name when there are both.
+/// under the empty name when there are both. An object with described methods takes one kind at a time; both at once
+/// reach only objects that answer any method name.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Arguments {
     /// By position.

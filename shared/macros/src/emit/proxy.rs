@@ -95,7 +95,8 @@ fn over_remote(contract: &Contract, names: &Names) -> TokenStream {
             /// Finds the object that `uri` names and connects to it.
             ///
             /// # Errors
-            /// When the URI is malformed, the name unknown, the object out of reach, or its contract another one.
+            /// When the URI is malformed, the name unknown, the object out of reach, or its daemon refuses.
+            /// A method that the object lacks or has with another signature fails when it is called, and alone.
             #visibility async fn connect(uri: &str) -> ::core::result::Result<Self, #private::ConnectError> {
                 match #private::Remote::connect(uri, #request::descriptor()).await {
                     ::core::result::Result::Ok(remote) => ::core::result::Result::Ok(Self(remote)),

@@ -22,11 +22,13 @@ async fn worker(service: &NameService, name: &str, settings: &str) -> Child {
 
 /// Waits until so many calls of its other methods have begun at a desk whose `count` nobody else calls.
 async fn has_begun(desk: &DeskProxy, wanted: u64) {
-    for counted in 1.. {
-        if soon(desk.count()).await.unwrap() - counted >= wanted {
-            return;
+    soon(async {
+        let mut counted = 1;
+        while desk.count().await.unwrap() - counted < wanted {
+            counted += 1;
         }
-    }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -109,13 +111,11 @@ async fn a_daemon_told_to_end_under_load_costs_no_idempotent_call() {
     const CALLERS: u64 = 8;
     let service = NameService::new().await;
     let leaving = worker(&service, "desk", "group=yes gate=open").await;
-    let _second = worker(&service, "desk", "group=yes gate=open").await;
-    let _third = worker(&service, "desk", "group=yes gate=open").await;
     let stop = Arc::new(AtomicBool::new(false));
     let answered = Arc::new(AtomicU64::new(0));
     let mut callers = JoinSet::new();
     for caller in 0..CALLERS {
-        // Each its own look-up, so that some of them call the one that leaves.
+        // It is the only member yet, so all of them call the one that leaves.
         let desk = soon(DeskProxy::connect(&service.uri("desk")))
             .await
             .unwrap();
@@ -129,6 +129,8 @@ async fn a_daemon_told_to_end_under_load_costs_no_idempotent_call() {
             }
         });
     }
+    let _second = worker(&service, "desk", "group=yes gate=open").await;
+    let _third = worker(&service, "desk", "group=yes gate=open").await;
     let direct = soon(DeskProxy::connect(&leaving.uri)).await.unwrap();
     has_begun(&direct, 50).await;
     leaving.signal("TERM").await;
@@ -138,7 +140,12 @@ async fn a_daemon_told_to_end_under_load_costs_no_idempotent_call() {
     let others = soon(DeskProxy::connect(&service.uri("desk")))
         .await
         .unwrap();
-    soon(others.square(1)).await.unwrap();
+    soon(async {
+        while answered.load(Ordering::Relaxed) <= after {
+            others.square(1).await.unwrap();
+        }
+    })
+    .await;
     stop.store(true, Ordering::Relaxed);
     while let Some(ended) = soon(callers.join_next()).await {
         ended.expect("no call failed");

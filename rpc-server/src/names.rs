@@ -128,10 +128,20 @@ struct Published {
     epoch: Epoch,
 }
 
+/// A connection that ends when nobody needs it any more: its driver would else live as long as the daemon.
+#[derive(Debug)]
+struct ClosedOnDrop(Link);
+
+impl Drop for ClosedOnDrop {
+    fn drop(&mut self) {
+        self.0.close("the daemon needs it no longer");
+    }
+}
+
 /// A connection to the name service and the lease held there.
 #[derive(Clone, Debug)]
 struct Session {
-    link: Link,
+    link: Arc<ClosedOnDrop>,
     server: NameServerProxy<Bound>,
     lease: Lease,
 }
@@ -221,7 +231,7 @@ impl Names {
             if had_names && let Err(e) = session.server.revoke(session.lease.id).await {
                 tracing::warn!("the daemon's names stay until their lease ends: {e}");
             }
-            session.link.close("the daemon is shutting down");
+            session.link.0.close("the daemon is shutting down");
         }
     }
 }
@@ -229,7 +239,7 @@ impl Names {
 impl Inner {
     /// The session, made anew if there is none that works.
     async fn session(&self, slot: &mut Option<Session>) -> Result<Session, NamesError> {
-        if let Some(session) = slot.as_ref().filter(|s| s.link.is_open()) {
+        if let Some(session) = slot.as_ref().filter(|s| s.link.0.is_open()) {
             return Ok(session.clone());
         }
         let socket = dial(&self.address, DIAL).await?;
@@ -241,7 +251,9 @@ impl Inner {
             .await
             .map_err(|e| open(e.to_string()))?;
         self.tasks.spawn(driver);
+        let link = Arc::new(ClosedOnDrop(link));
         let bound = link
+            .0
             .bind(&Bind {
                 object: NAME_SERVER.into(),
                 incarnation: 0,
@@ -331,7 +343,7 @@ impl Inner {
             match link {
                 // A name service that restarts is found again at once, not at the next renewal.
                 Some(link) => {
-                    let _ = tokio::time::timeout(pause, link.ended()).await;
+                    let _ = tokio::time::timeout(pause, link.0.ended()).await;
                 }
                 None => tokio::time::sleep(pause).await,
             }

@@ -44,7 +44,7 @@ impl Names {
         let answer = async {
             let server = names_at(&self.address)
                 .await
-                .map_err(|e| AskError::Away(e.to_string()))?;
+                .map_err(|e| AskError::Away(format!("{:#}", anyhow::Error::from(e))))?;
             question(server).await.map_err(|e| {
                 AskError::Away(format!(
                     "the name service at {} did not answer: {e}",

@@ -1,6 +1,7 @@
 //! The process's connections: one for each address, shared by all proxies, made again when it breaks.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -62,12 +63,12 @@ struct Peer {
     link: RwLock<Option<Link>>,
     /// Held by whoever connects; the others wait for the outcome.
     dialling: tokio::sync::Mutex<History>,
+    /// Counts attempts that failed, so that whoever waited for one can tell that it is over.
+    failed: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct History {
-    /// Counts attempts, so that whoever waited for one can tell that it was made.
-    attempts: u64,
     failures: u32,
     not_before: Option<Instant>,
     last: Option<PeerError>,
@@ -116,6 +117,7 @@ impl Peers {
                         address: address.clone(),
                         link: RwLock::default(),
                         dialling: tokio::sync::Mutex::default(),
+                        failed: AtomicU64::new(0),
                     });
                     known.insert(address.clone(), Arc::clone(&peer));
                     peer
@@ -142,28 +144,24 @@ impl Peer {
         if let Some(link) = self.open() {
             return Ok(link);
         }
-        let attempts_before = self.dialling.try_lock().map(|history| history.attempts);
+        let failed_before = self.failed.load(Ordering::Acquire);
         let mut history = self.dialling.lock().await;
         if let Some(link) = self.open() {
             return Ok(link);
         }
         // Somebody tried while this one waited: that answer is this one's too.
-        let waited = attempts_before.is_err();
-        if waited && let Some(error) = &history.last {
+        if self.failed.load(Ordering::Acquire) != failed_before
+            && let Some(error) = &history.last
+        {
             return Err(error.clone());
         }
         if let Some(not_before) = history.not_before {
             tokio::time::sleep_until(not_before).await;
         }
-        history.attempts += 1;
         match self.connect(peers).await {
             Ok(link) => {
                 *self.link.write() = Some(link.clone());
-                let attempts = history.attempts;
-                *history = History {
-                    attempts,
-                    ..History::default()
-                };
+                *history = History::default();
                 Ok(link)
             }
             Err(error) => {
@@ -171,6 +169,7 @@ impl Peer {
                 history.not_before =
                     Some(Instant::now() + retry::jittered(retry::pause(history.failures)));
                 history.last = Some(error.clone());
+                self.failed.fetch_add(1, Ordering::Release);
                 Err(error)
             }
         }

@@ -62,11 +62,17 @@ where
     let closing = core.closing.clone();
     while let Some(accepted) = closing.run_until_cancelled(listener.accept()).await {
         match accepted {
-            Ok((socket, _)) => {
+            Ok((socket, peer)) => {
+                let Ok(permit) = Arc::clone(&core.connections).try_acquire_owned() else {
+                    tracing::warn!(%peer, "refusing a connection at the tarpc door: as many are open as may be");
+                    continue;
+                };
                 let connection = serve_all(Arc::clone(&core), socket, run.clone());
                 let stop = core.stop.clone();
-                core.tasks
-                    .spawn(async move { stop.run_until_cancelled(connection).await });
+                core.tasks.spawn(async move {
+                    let _until_its_end = permit;
+                    stop.run_until_cancelled(connection).await;
+                });
             }
             Err(e) => {
                 tracing::warn!("cannot accept a connection at the tarpc door: {e}");
@@ -86,7 +92,12 @@ where
 {
     let framed = Framed::new(socket, LengthDelimitedCodec::new());
     let transport = tarpc::serde_transport::new(framed, Json::default());
-    let mut requests = std::pin::pin!(BaseChannel::with_defaults(transport).requests());
+    let most = core.limits.max_calls_in_flight as usize;
+    let mut requests = std::pin::pin!(
+        BaseChannel::with_defaults(transport)
+            .max_concurrent_requests(most)
+            .requests()
+    );
     // The calls end with this future, and their methods with them.
     let mut calls = JoinSet::new();
     let mut leaving = false;

@@ -31,13 +31,13 @@ pub(crate) struct Core {
     pub(super) address: Address,
     pub(super) advertised: Option<String>,
     pub(super) me: Identity,
-    pub(super) limits: Limits,
+    pub(crate) limits: Limits,
     pub(super) max_connections: usize,
     pub(super) grace: Duration,
     pub(super) names: Names,
     pub(super) links: Mutex<Slab<Link>>,
     /// A permit for each connection, from the moment it is accepted.
-    pub(super) connections: Arc<Semaphore>,
+    pub(crate) connections: Arc<Semaphore>,
     /// Everything the daemon runs.
     pub(crate) tasks: TaskTracker,
     /// No further connections.

@@ -193,6 +193,8 @@ impl Callee {
             let text = "a call by name needs a codec that describes itself";
             return Err(Refusal::new(Status::BadArguments, text));
         }
+        // Before the start: what has begun can no longer be told as rejected.
+        self.shared.has_room()?;
         if call.deadline_ms == 0 {
             return Err(Refusal::new(
                 Status::Expired,
@@ -232,10 +234,7 @@ impl Callee {
             Started::Done(end) => Some(end),
             Started::Waits(future) => {
                 let stop = RunningKind::Waits(None);
-                let use_of_id = match self.shared.admit(id, oneway, stop) {
-                    Ok(use_of_id) => use_of_id,
-                    Err(refusal) => return Some(Err(refusal)),
-                };
+                let use_of_id = self.shared.admit(id, oneway, stop);
                 let shared = Arc::clone(&self.shared);
                 let task = host.tasks().spawn(async move {
                     let answer = match tokio::time::timeout_at(deadline, future).await {
@@ -250,10 +249,7 @@ impl Callee {
             Started::Computes(work) => {
                 let stopped = Arc::new(AtomicBool::new(false));
                 let stop = RunningKind::Computes(Arc::clone(&stopped));
-                let use_of_id = match self.shared.admit(id, oneway, stop) {
-                    Ok(use_of_id) => use_of_id,
-                    Err(refusal) => return Some(Err(refusal)),
-                };
+                let use_of_id = self.shared.admit(id, oneway, stop);
                 let shared = Arc::clone(&self.shared);
                 let job = Box::new(move || {
                     if stopped.load(Ordering::Relaxed) {
@@ -404,22 +400,27 @@ impl Shared {
         self.running.load(Ordering::Relaxed) > 0 && self.state.lock().running.contains_key(&id)
     }
 
-    /// Notes a call that goes on after its start; one-way calls have no id and are only counted.
-    fn admit(&self, id: u32, oneway: bool, kind: RunningKind) -> Result<u64, Refusal> {
+    /// Refuses a call while as many run as may.
+    fn has_room(&self) -> Result<(), Refusal> {
         let most = self.limits.max_calls_in_flight as usize;
-        if self.running.load(Ordering::Relaxed) >= most {
-            let text = format!("{most} calls of this connection are running already");
-            return Err(Refusal::new(Status::Overloaded, text));
+        if self.running.load(Ordering::Relaxed) < most {
+            return Ok(());
         }
+        let text = format!("{most} calls of this connection are running already");
+        Err(Refusal::new(Status::Overloaded, text))
+    }
+
+    /// Notes a call that goes on after its start; one-way calls have no id and are only counted.
+    fn admit(&self, id: u32, oneway: bool, kind: RunningKind) -> u64 {
         self.running.fetch_add(1, Ordering::Relaxed);
         if oneway {
-            return Ok(0);
+            return 0;
         }
         let mut state = self.state.lock();
         state.started += 1;
         let use_of_id = state.started;
         state.running.insert(id, Running { use_of_id, kind });
-        Ok(use_of_id)
+        use_of_id
     }
 
     fn stop_with(&self, id: u32, use_of_id: u64, task: tokio::task::AbortHandle) {

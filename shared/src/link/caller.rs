@@ -433,6 +433,11 @@ impl Drop for Pending {
             Some(slot @ Slot::Expired) => *slot = Slot::Orphan,
             Some(Slot::Ended(_)) => {
                 state.calls.remove(key);
+                let crowded = state.crowd > 0;
+                drop(state);
+                if crowded {
+                    self.link.0.room.notify_waiters();
+                }
             }
             _ => {}
         }

@@ -1,5 +1,6 @@
 //! After a valid handshake: each rule of the protocol broken once, and what that costs its sender.
 
+use farcall::{Daemon, Limits};
 use farcall_shared::wire::codec::Codec;
 use farcall_shared::wire::frame;
 use farcall_shared::wire::status::Status;
@@ -90,6 +91,22 @@ async fn what_a_peer_may_do_without_sense_costs_it_an_error_at_most() {
     raw.send(&call_with(2, 1, ECHO, b"\x00")).await;
     assert_eq!(raw.reply_to(2).await.0, Status::BadArguments as u16);
     assert!(raw.echoes().await);
+}
+
+#[tokio::test]
+async fn a_call_past_the_limit_of_running_ones_is_rejected_before_it_starts() {
+    let limits = Limits {
+        max_calls_in_flight: 1,
+        ..Limits::default()
+    };
+    let house = House::with(Daemon::builder().limits(limits)).await;
+    let mut raw = Raw::bound(house.daemon.address()).await;
+    raw.send(&[call(1, WAIT, &(5u64,)), call(2, WAIT, &(6u64,))].concat())
+        .await;
+    assert_eq!(raw.reply_to(2).await.0, Status::Overloaded as u16);
+    assert_eq!(house.clerk.runs(), 1);
+    house.gate().open(1);
+    assert_eq!(raw.reply_to(1).await.0, Status::Done as u16);
 }
 
 #[tokio::test]

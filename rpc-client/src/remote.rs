@@ -220,7 +220,7 @@ impl Remote {
                 Some((bound, Ok(pending))) => {
                     match bound.conclude_with(method.which(), pending.await, &read) {
                         Ok(value) => return Ok(value),
-                        Err(error) => First::Ended(error),
+                        Err(error) => First::Ended(bound, error),
                     }
                 }
                 Some((bound, Err(reason))) => First::NotStarted(bound, reason),
@@ -248,40 +248,35 @@ impl Remote {
         let mut attempts = Attempts::new(self.deadline, began);
         let mut begun = None;
         match first {
-            First::Ended(error) => attempts.after(&self, &method, error).await?,
+            First::Ended(bound, error) => {
+                attempts.after(&self, &method, Some(&bound), error).await?;
+            }
             First::NotStarted(bound, reason) => begun = Some((bound, Err(reason))),
             First::NotBound => {}
         }
         loop {
-            let result = match begun.take() {
-                Some((bound, Ok(pending))) => {
-                    let pending: Pending = pending;
-                    bound.conclude_with(method.which(), pending.await, &read)
+            let Some((bound, started)) = begun.take() else {
+                match self.bind_within(attempts.end, &method).await {
+                    Ok(bound) => begun = Some(self.start(bound, &method, &arguments, &attempts)),
+                    Err(error) => attempts.after(&self, &method, None, error).await?,
                 }
-                Some((bound, Err(NotSent::Full(_)))) => {
-                    if tokio::time::timeout_at(attempts.end, bound.wait_for_room())
-                        .await
-                        .is_err()
-                    {
+                continue;
+            };
+            let ended = match started {
+                Ok(pending) => pending.await,
+                Err(NotSent::Full(_)) => {
+                    let room = tokio::time::timeout_at(attempts.end, bound.wait_for_room());
+                    if room.await.is_err() {
                         return Err(self.expired(&method));
                     }
                     begun = Some(self.start(bound, &method, &arguments, &attempts));
                     continue;
                 }
-                Some((bound, Err(reason))) => {
-                    bound.conclude_with(method.which(), Outcome::NotSent(reason), &read)
-                }
-                None => match self.bind_within(attempts.end, &method).await {
-                    Ok(bound) => {
-                        begun = Some(self.start(bound, &method, &arguments, &attempts));
-                        continue;
-                    }
-                    Err(error) => Err(error),
-                },
+                Err(reason) => Outcome::NotSent(reason),
             };
-            match result {
+            match bound.conclude_with(method.which(), ended, &read) {
                 Ok(value) => return Ok(value),
-                Err(error) => attempts.after(&self, &method, error).await?,
+                Err(error) => attempts.after(&self, &method, Some(&bound), error).await?,
             }
         }
     }
@@ -366,7 +361,7 @@ fn start<A: Serialize>(
 /// How far the first attempt came.
 enum First {
     /// It ended without a value.
-    Ended(CallError),
+    Ended(Bound, CallError),
     /// It could not be sent.
     NotStarted(Bound, NotSent),
     /// There is no connection yet.
@@ -418,7 +413,12 @@ impl Call for Remote {
                 Err(reason) => {
                     let target = self.target(&selected);
                     attempts
-                        .after(&self, &selected, CallError::NotSent { target, reason })
+                        .after(
+                            &self,
+                            &selected,
+                            Some(&bound),
+                            CallError::NotSent { target, reason },
+                        )
                         .await?;
                 }
             }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use farcall_shared::error::CallError;
+use farcall_shared::link::Bound;
 use tokio::time::Instant;
 
 use super::{Remote, Selected};
@@ -28,26 +29,26 @@ impl Attempts {
         self.end.saturating_duration_since(Instant::now())
     }
 
-    /// Pauses before the next attempt, or gives the error when there is none.
+    /// Pauses before the next attempt over another binding than `bound` if need be, or gives the error when there is none.
     pub(super) async fn after(
         &mut self,
         remote: &Remote,
         method: &Selected,
+        bound: Option<&Bound>,
         error: CallError,
     ) -> Result<(), CallError> {
         self.count = self.count.saturating_add(1);
         let idempotent = remote.is_idempotent(method);
-        let most = match retry::decide(remote.retries, &error, idempotent, self.count) {
+        let verdict = retry::decide(remote.retries, &error, idempotent, self.count);
+        let pause = match verdict {
             Verdict::GiveUp => return Err(error),
-            Verdict::Again(most) => most,
-            Verdict::Elsewhere(most) => {
-                *remote.shared.bound.write() = None;
-                most
-            }
+            Verdict::Again(most) | Verdict::Elsewhere(most) => retry::jittered(most),
         };
-        let pause = retry::jittered(most);
         if self.left() <= pause {
             return Err(error);
+        }
+        if let (Verdict::Elsewhere(_), Some(bound)) = (verdict, bound) {
+            remote.shared.forget(bound);
         }
         if !pause.is_zero() {
             tokio::time::sleep(pause).await;

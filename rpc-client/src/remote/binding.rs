@@ -69,6 +69,14 @@ impl BindError {
 }
 
 impl Shared {
+    /// Lets a binding go that failed; calls that failed with it must not take away the next one.
+    pub(super) fn forget(&self, failed: &Bound) {
+        let mut bound = self.bound.write();
+        if bound.as_ref().is_some_and(|bound| bound.is(failed)) {
+            *bound = None;
+        }
+    }
+
     /// The binding, made if there is none that works.
     pub(super) async fn bind(&self) -> Result<Bound, BindError> {
         let _one_at_a_time = self.binding.lock().await;

@@ -126,6 +126,11 @@ impl Link {
 }
 
 impl Bound {
+    /// True when both are clones of one binding.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The connection.
     pub fn link(&self) -> &Link {
         &self.0.link

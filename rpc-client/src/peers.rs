@@ -37,7 +37,12 @@ pub struct Connections(pub(crate) Arc<Peers>);
 impl Connections {
     /// None yet.
     pub fn new() -> Self {
-        Self(Arc::new(Peers::new()))
+        Self::with_limits(Limits::default())
+    }
+
+    /// None yet, each to be bounded by these limits.
+    pub fn with_limits(limits: Limits) -> Self {
+        Self(Arc::new(Peers::new(limits)))
     }
 }
 
@@ -77,10 +82,10 @@ struct History {
 static RUNTIMES: LazyLock<Mutex<HashMap<runtime::Id, Arc<Peers>>>> = LazyLock::new(Mutex::default);
 
 impl Peers {
-    fn new() -> Self {
+    fn new(limits: Limits) -> Self {
         Self {
             session: fastrand::u64(..),
-            limits: Limits::default(),
+            limits,
             tasks: TaskTracker::new(),
             known: Mutex::default(),
         }
@@ -95,7 +100,7 @@ impl Peers {
         }
         // A runtime that is gone took its tasks with it.
         runtimes.retain(|_, peers| Arc::strong_count(peers) > 1 || !peers.tasks.is_empty());
-        let peers = Arc::new(Self::new());
+        let peers = Arc::new(Self::new(Limits::default()));
         runtimes.insert(id, Arc::clone(&peers));
         peers
     }

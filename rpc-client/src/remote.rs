@@ -4,15 +4,17 @@ mod attempts;
 mod binding;
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 use std::time::Duration;
 
 use farcall_shared::call::Call;
 use farcall_shared::descriptor::{Described, Descriptor};
 use farcall_shared::error::{CallError, NotSent};
-use farcall_shared::link::{Bound, Outcome, Pending, Which, target};
+use farcall_shared::link::{Bound, Outcome, Which, target};
 use farcall_shared::uri::{Uri, UriError};
 use farcall_shared::wire::codec::{Codec, DecodeError};
 use parking_lot::RwLock;
@@ -81,9 +83,6 @@ impl Selected {
     }
 }
 
-/// A call that was begun before its future is polled.
-type Begun = (Bound, Result<Pending, NotSent>);
-
 impl Remote {
     /// Connects to the object that `uri` leads to, and sees that it is there. One attempt, at most the default deadline.
     ///
@@ -150,7 +149,9 @@ impl Remote {
                 uri,
                 descriptor,
                 codec,
-                bound: RwLock::default(),
+                first: OnceLock::new(),
+                first_failed: AtomicBool::new(false),
+                later: RwLock::default(),
                 last_known: RwLock::default(),
                 binding: tokio::sync::Mutex::default(),
             }),
@@ -200,36 +201,48 @@ impl Remote {
     }
 
     /// A call through all its attempts.
-    pub(crate) fn perform<A, T, D>(
+    pub(crate) async fn perform<A, T, D>(
         self,
         method: Selected,
         arguments: A,
         read: D,
-    ) -> impl Future<Output = Result<T, CallError>> + Send
+    ) -> Result<T, CallError>
     where
         A: Serialize + Send + Sync + 'static,
         D: Fn(Codec, &[u8]) -> Result<T, DecodeError> + Send + Sync + 'static,
         T: Send + 'static,
     {
-        // What can be sent now is sent now: callers get many calls on their way by just making them.
-        let began = Instant::now();
-        let begun = self.begin(&method, &arguments, began);
-        async move {
-            // The first attempt as a rule is the last: what else a call may need is kept out of its future.
-            let first = match begun {
-                Some((bound, Ok(pending))) => {
-                    match bound.conclude_with(method.which(), pending.await, &read) {
-                        Ok(value) => return Ok(value),
-                        Err(error) => First::Ended(bound, error),
+        // The first attempt as a rule is the last: what else a call may need is kept out of its future.
+        let later;
+        let bound = match self.shared.first() {
+            Some(bound) => Some(bound),
+            None => {
+                later = self.shared.bound();
+                later.as_ref()
+            }
+        };
+        let first = match bound {
+            None => First::NotBound,
+            Some(bound) => {
+                let which = method.which();
+                let started = poll_fn(|cx| {
+                    Poll::Ready(bound.start(which, &arguments, self.deadline, cx.waker()))
+                });
+                match started.await {
+                    Err(reason) => First::NotStarted(bound.clone(), reason),
+                    Ok(mut pending) => {
+                        let ended = (&mut pending).await;
+                        match bound.conclude_with(which, ended, &read) {
+                            Ok(value) => return Ok(value),
+                            Err(error) => First::Ended(bound.clone(), pending.began(), error),
+                        }
                     }
                 }
-                Some((bound, Err(reason))) => First::NotStarted(bound, reason),
-                None => First::NotBound,
-            };
-            let rest: Pin<Box<dyn Future<Output = _> + Send>> =
-                Box::pin(self.go_on(method, arguments, read, began, first));
-            rest.await
-        }
+            }
+        };
+        let rest: Pin<Box<dyn Future<Output = _> + Send>> =
+            Box::pin(self.go_on(method, arguments, read, first));
+        rest.await
     }
 
     /// The attempts after the first.
@@ -238,71 +251,50 @@ impl Remote {
         method: Selected,
         arguments: A,
         read: D,
-        began: Instant,
         first: First,
     ) -> Result<T, CallError>
     where
         A: Serialize + Send + Sync + 'static,
         D: Fn(Codec, &[u8]) -> Result<T, DecodeError> + Send + Sync,
     {
-        let mut attempts = Attempts::new(self.deadline, began);
-        let mut begun = None;
+        let mut attempts = Attempts::new(self.deadline, first.began());
+        let mut next = None;
         match first {
-            First::Ended(bound, error) => {
+            First::Ended(bound, _, error) => {
                 attempts.after(&self, &method, Some(&bound), error).await?;
             }
-            First::NotStarted(bound, reason) => begun = Some((bound, Err(reason))),
+            First::NotStarted(bound, reason) => next = Some((bound, Outcome::NotSent(reason))),
             First::NotBound => {}
         }
         loop {
-            let Some((bound, started)) = begun.take() else {
+            let Some((bound, ended)) = next.take() else {
                 match self.bind_within(attempts.end, &method).await {
-                    Ok(bound) => begun = Some(self.start(bound, &method, &arguments, &attempts)),
+                    Ok(bound) => {
+                        let ended = bound
+                            .attempt(method.which(), &arguments, attempts.left())
+                            .await;
+                        next = Some((bound, ended));
+                    }
                     Err(error) => attempts.after(&self, &method, None, error).await?,
                 }
                 continue;
             };
-            let ended = match started {
-                Ok(pending) => pending.await,
-                Err(NotSent::Full(_)) => {
-                    let room = tokio::time::timeout_at(attempts.end, bound.wait_for_room());
-                    if room.await.is_err() {
-                        return Err(self.expired(&method));
-                    }
-                    begun = Some(self.start(bound, &method, &arguments, &attempts));
-                    continue;
+            if let Outcome::NotSent(NotSent::Full(_)) = ended {
+                let room = tokio::time::timeout_at(attempts.end, bound.wait_for_room());
+                if room.await.is_err() {
+                    return Err(self.expired(&method));
                 }
-                Err(reason) => Outcome::NotSent(reason),
-            };
+                let ended = bound
+                    .attempt(method.which(), &arguments, attempts.left())
+                    .await;
+                next = Some((bound, ended));
+                continue;
+            }
             match bound.conclude_with(method.which(), ended, &read) {
                 Ok(value) => return Ok(value),
                 Err(error) => attempts.after(&self, &method, Some(&bound), error).await?,
             }
         }
-    }
-
-    fn begin<A: Serialize>(&self, method: &Selected, arguments: &A, now: Instant) -> Option<Begun> {
-        let bound = self.shared.bound.read().clone()?;
-        let begun = start(&bound, method, arguments, self.deadline, now);
-        Some((bound, begun))
-    }
-
-    fn start<A: Serialize>(
-        &self,
-        bound: Bound,
-        method: &Selected,
-        arguments: &A,
-        attempts: &Attempts,
-    ) -> Begun {
-        let now = Instant::now();
-        let begun = start(
-            &bound,
-            method,
-            arguments,
-            attempts.end.saturating_duration_since(now),
-            now,
-        );
-        (bound, begun)
     }
 
     async fn bind_within(&self, end: Instant, method: &Selected) -> Result<Bound, CallError> {
@@ -344,28 +336,23 @@ impl Remote {
     }
 }
 
-#[inline]
-fn start<A: Serialize>(
-    bound: &Bound,
-    method: &Selected,
-    arguments: &A,
-    within: Duration,
-    now: Instant,
-) -> Result<Pending, NotSent> {
-    match method {
-        Selected::Number(number) => bound.start_at(*number, arguments, within, now),
-        Selected::Name(name) => bound.start_named(name, arguments, within),
-    }
-}
-
 /// How far the first attempt came.
 enum First {
-    /// It ended without a value.
-    Ended(Bound, CallError),
+    /// It was sent at that time, and ended without a value.
+    Ended(Bound, Instant, CallError),
     /// It could not be sent.
     NotStarted(Bound, NotSent),
     /// There is no connection yet.
     NotBound,
+}
+
+impl First {
+    fn began(&self) -> Instant {
+        match self {
+            Self::Ended(_, began, _) => *began,
+            Self::NotStarted(..) | Self::NotBound => Instant::now(),
+        }
+    }
 }
 
 impl Call for Remote {
@@ -378,9 +365,7 @@ impl Call for Remote {
         A: Serialize + Send + Sync + 'static,
         T: DeserializeOwned + Send + 'static,
     {
-        self.perform(Selected::Number(method), arguments, |codec, body| {
-            codec.decode(body)
-        })
+        self.perform(Selected::Number(method), arguments, Codec::decode)
     }
 
     async fn send<A>(self, method: u16, arguments: A) -> Result<(), CallError>
@@ -390,8 +375,7 @@ impl Call for Remote {
         let selected = Selected::Number(method);
         let mut attempts = Attempts::new(self.deadline, Instant::now());
         loop {
-            let bound = self.shared.bound.read().clone();
-            let bound = match bound {
+            let bound = match self.shared.bound() {
                 Some(bound) => bound,
                 None => self.bind_within(attempts.end, &selected).await?,
             };

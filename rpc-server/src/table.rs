@@ -37,12 +37,8 @@ pub(crate) enum Refused {
 
 impl Hosted for Entry {
     #[inline]
-    fn object(&self) -> Result<&dyn Object, Refusal> {
-        if self.gone.load(Ordering::Relaxed) {
-            let text = "the object was taken away after it was bound";
-            return Err(Refusal::new(Status::UnknownObject, text));
-        }
-        Ok(self.servant.object())
+    fn object(&self) -> Option<&dyn Object> {
+        (!self.gone.load(Ordering::Relaxed)).then(|| self.servant.object())
     }
 }
 

@@ -12,7 +12,7 @@ use crate::error::CallError;
 /// A proxy that `#[remote]` writes is a thin list of methods over one of these: in programs the reconnecting
 /// `Remote`, inside farcall one connection's `Bound`. `method` is the method's position in the trait.
 pub trait Call: Clone + Send + Sync + 'static {
-    /// Calls a method and awaits its result. The call starts now, not at the first poll.
+    /// Calls a method and awaits its result. The call starts when the future is first polled.
     ///
     /// # Errors
     /// The outcome when it is not a value; see [`CallError`].

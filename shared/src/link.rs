@@ -4,9 +4,11 @@
 //! keeps time. Whoever makes a link owns the driver's task. Callers append their frames to one shared buffer; a caller
 //! that is alone writes the socket itself, otherwise the driver writes once for the whole batch.
 
+mod alarm;
 mod bound;
 mod callee;
 mod caller;
+mod clock;
 mod driver;
 mod limits;
 mod open;
@@ -16,7 +18,7 @@ mod shared;
 use std::sync::Arc;
 
 pub use bound::{Bind, Bound, Posted, Which, target};
-pub use caller::{Outcome, Pending, Reply};
+pub use caller::{Body, Outcome, Pending, Reply};
 pub use driver::Driver;
 pub use limits::Limits;
 pub use open::{Identity, OpenError, accept, connect};
@@ -55,11 +57,8 @@ pub trait Host: Send + Sync + 'static {
 
 /// An object in a host's table.
 pub trait Hosted: Send + Sync + 'static {
-    /// The object, as long as it is hosted.
-    ///
-    /// # Errors
-    /// Unknown, once it was taken away.
-    fn object(&self) -> Result<&dyn Object, Refusal>;
+    /// The object, as long as it is hosted: nothing once it was taken away.
+    fn object(&self) -> Option<&dyn Object>;
 }
 
 impl Link {

@@ -1,14 +1,19 @@
 //! `Object`: what a daemon hosts, and the two ways to be one: a service (`Servant`) or a dynamic object.
 
 mod dynamic;
+mod ending;
+mod laps;
 mod pace;
+mod scratch;
 mod servant;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use dynamic::{Arguments, DynamicObject};
+pub use laps::Laps;
+pub use scratch::{Scratch, Spare};
 pub use servant::{Servant, Service};
 
 use crate::descriptor::Descriptor;
@@ -21,8 +26,8 @@ pub trait Object: Send + Sync + 'static {
     /// What it says about itself.
     fn descriptor(&self) -> &Descriptor;
 
-    /// Starts a call. A result that is there at once is appended to `reply`.
-    fn start(&self, request: Request<'_>, reply: &mut Vec<u8>) -> Started;
+    /// Starts a call. A result that is there at once is appended to the scratch's reply.
+    fn start(&self, request: Request<'_>, scratch: &mut Scratch<'_>) -> Started;
 }
 
 /// A call as it reaches its object.
@@ -34,12 +39,22 @@ pub struct Request<'a> {
     pub codec: Codec,
     /// The arguments.
     pub arguments: &'a [u8],
-    /// When the caller stops waiting.
-    pub deadline: Instant,
+    /// When it was read.
+    pub began: Instant,
+    /// How long the caller waits from then on, in milliseconds.
+    pub within_ms: u32,
     /// The caller's trace, if it has one.
-    pub trace: Option<Trace>,
+    pub trace: Option<&'a Trace>,
     /// The longest result that the caller takes, in bytes.
     pub max_result_bytes: usize,
+}
+
+impl Request<'_> {
+    /// When the caller stops waiting.
+    #[inline]
+    pub fn deadline(&self) -> Instant {
+        self.began + Duration::from_millis(self.within_ms.into())
+    }
 }
 
 /// A method, by its number in the object's descriptor, or by a name that is not in it.

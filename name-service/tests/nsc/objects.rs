@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use farcall_shared::descriptor::{Descriptor, Method, Runs};
-use farcall_shared::object::{Arguments, DynamicObject, Object, Request, Selected, Started};
+use farcall_shared::object::{
+    Arguments, DynamicObject, Object, Request, Scratch, Selected, Started,
+};
 use farcall_shared::shape::Type;
 use farcall_shared::value::Value;
 use farcall_shared::wire::status::{Refusal, Status};
@@ -62,7 +64,7 @@ impl Object for Robot {
         &self.descriptor
     }
 
-    fn start(&self, request: Request<'_>, reply: &mut Vec<u8>) -> Started {
+    fn start(&self, request: Request<'_>, scratch: &mut Scratch<'_>) -> Started {
         self.calls.fetch_add(1, Ordering::SeqCst);
         let Selected::Number(number) = request.method else {
             panic!("called by a name that it does not describe")
@@ -77,7 +79,7 @@ impl Object for Robot {
                 let said = Value::from(format!("{name}{}", Value::List(arguments.positional)));
                 request
                     .codec
-                    .encode(&said, reply, request.max_result_bytes)
+                    .encode(&said, scratch.reply, request.max_result_bytes)
                     .unwrap();
                 Started::Done(Ok(()))
             }

@@ -1,6 +1,7 @@
 //! Where a remote object is bound: looked up, connected and bound again when that breaks.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use farcall_shared::descriptor::Described;
 use farcall_shared::error::NotSent;
@@ -21,7 +22,12 @@ pub(super) struct Shared {
     pub(super) codec: Codec,
     /// Its own connections; `None` means those of the runtime it is called from.
     pub(super) peers: Option<Arc<Peers>>,
-    pub(super) bound: RwLock<Option<Bound>>,
+    /// Its first binding: as long as that lives, calls find it without a lock.
+    pub(super) first: OnceLock<Bound>,
+    /// True once a call over the first binding failed in a way that another binding may mend.
+    pub(super) first_failed: AtomicBool,
+    /// The binding that came after, if the first is over.
+    pub(super) later: RwLock<Option<Bound>>,
     /// Where the object was last, for when the name service is away.
     pub(super) last_known: RwLock<Option<ObjectUri>>,
     /// Held by whoever looks the object up; the others wait for the outcome.
@@ -69,19 +75,43 @@ impl BindError {
 }
 
 impl Shared {
+    /// The first binding, while it can be called over.
+    #[inline]
+    pub(super) fn first(&self) -> Option<&Bound> {
+        let usable = |bound: &&Bound| bound.is_open() && !self.first_failed.load(Ordering::Relaxed);
+        self.first.get().filter(usable)
+    }
+
+    /// The binding that works, if there is one.
+    pub(super) fn bound(&self) -> Option<Bound> {
+        self.first()
+            .cloned()
+            .or_else(|| self.later.read().clone().filter(Bound::is_open))
+    }
+
+    fn keep(&self, bound: &Bound) {
+        if self.first.set(bound.clone()).is_err() {
+            *self.later.write() = Some(bound.clone());
+        }
+    }
+
     /// Lets a binding go that failed; calls that failed with it must not take away the next one.
     pub(super) fn forget(&self, failed: &Bound) {
-        let mut bound = self.bound.write();
-        if bound.as_ref().is_some_and(|bound| bound.is(failed)) {
-            *bound = None;
+        if self.first.get().is_some_and(|first| first.is(failed)) {
+            self.first_failed.store(true, Ordering::Relaxed);
+            return;
+        }
+        let mut later = self.later.write();
+        if later.as_ref().is_some_and(|bound| bound.is(failed)) {
+            *later = None;
         }
     }
 
     /// The binding, made if there is none that works.
     pub(super) async fn bind(&self) -> Result<Bound, BindError> {
         let _one_at_a_time = self.binding.lock().await;
-        if let Some(bound) = self.bound.read().as_ref().filter(|b| b.link().is_open()) {
-            return Ok(bound.clone());
+        if let Some(bound) = self.bound() {
+            return Ok(bound);
         }
         let candidates = match resolve(&self.uri).await {
             Ok(candidates) => candidates,
@@ -107,7 +137,7 @@ impl Shared {
                         label: Arc::clone(&self.label),
                     };
                     let bound = link.bind(&bind).map_err(BindError::Link)?;
-                    *self.bound.write() = Some(bound.clone());
+                    self.keep(&bound);
                     *self.last_known.write() = Some(candidate);
                     return Ok(bound);
                 }

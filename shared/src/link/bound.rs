@@ -1,16 +1,17 @@
 //! An object bound on one connection: a handle, and typed calls to it.
 
-use std::future::Future;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::time::Instant;
 
 use super::Link;
 use super::caller::{Outcome, Outgoing, Pending, Reply};
+use super::shared::Shared;
 use crate::call::Call;
 use crate::descriptor::{Described, Descriptor};
 use crate::error::{CallError, Failure, NotSent, Target};
@@ -131,6 +132,12 @@ impl Bound {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// False once no further calls can be made over it.
+    #[inline]
+    pub fn is_open(&self) -> bool {
+        !self.shared().refuses.load(Ordering::Relaxed)
+    }
+
     /// The connection.
     pub fn link(&self) -> &Link {
         &self.0.link
@@ -179,64 +186,42 @@ impl Bound {
         .await
     }
 
-    /// Starts a call of method number `method`.
+    /// Starts a call; `waker` is woken once it ended.
     ///
     /// # Errors
     /// When nothing was sent.
     #[inline]
     pub fn start<A: Serialize + ?Sized>(
         &self,
-        method: u16,
+        method: Which<'_>,
         arguments: &A,
         within: Duration,
-    ) -> Result<Pending, NotSent> {
-        self.begin(method, None, arguments, within, Instant::now())
-    }
-
-    /// As [`start`](Self::start), by a clock that was read already.
-    ///
-    /// # Errors
-    /// When nothing was sent.
-    #[inline]
-    pub fn start_at<A: Serialize + ?Sized>(
-        &self,
-        method: u16,
-        arguments: &A,
-        within: Duration,
-        now: Instant,
-    ) -> Result<Pending, NotSent> {
-        self.begin(method, None, arguments, within, now)
-    }
-
-    /// Starts a call of the method with this name.
-    ///
-    /// # Errors
-    /// When nothing was sent.
-    pub fn start_named<A: Serialize + ?Sized>(
-        &self,
-        name: &str,
-        arguments: &A,
-        within: Duration,
-    ) -> Result<Pending, NotSent> {
-        self.begin(0, Some(name), arguments, within, Instant::now())
-    }
-
-    #[inline]
-    fn begin<A: Serialize + ?Sized>(
-        &self,
-        method: u16,
-        name: Option<&str>,
-        arguments: &A,
-        within: Duration,
-        now: Instant,
-    ) -> Result<Pending, NotSent> {
+        waker: &Waker,
+    ) -> Result<Pending<'_>, NotSent> {
         let within = self.clamp(within)?;
-        let id = self
-            .0
-            .link
-            .0
-            .start(&self.outgoing(method, name, within, now), arguments)?;
-        Ok(Pending::new(self.0.link.clone(), id, within))
+        let started = self
+            .shared()
+            .start(&self.outgoing(method, within), arguments, waker)?;
+        Ok(Pending::new(self.shared(), started))
+    }
+
+    /// Starts a call when first polled, and waits for its outcome.
+    ///
+    /// # Cancel safety
+    /// Dropping the future cancels the call at the callee.
+    #[inline]
+    pub async fn attempt<A: Serialize + ?Sized>(
+        &self,
+        method: Which<'_>,
+        arguments: &A,
+        within: Duration,
+    ) -> Outcome {
+        let started =
+            poll_fn(|cx| Poll::Ready(self.start(method, arguments, within, cx.waker()))).await;
+        match started {
+            Ok(pending) => pending.await,
+            Err(reason) => Outcome::NotSent(reason),
+        }
     }
 
     /// Sends a one-way call of method number `method`.
@@ -250,13 +235,8 @@ impl Bound {
         within: Duration,
     ) -> Result<Posted, NotSent> {
         let within = self.clamp(within)?;
-        self.0
-            .link
-            .0
-            .send(
-                &self.outgoing(method, None, within, Instant::now()),
-                arguments,
-            )
+        self.shared()
+            .send(&self.outgoing(Which::Number(method), within), arguments)
             .map(Posted)
     }
 
@@ -272,23 +252,26 @@ impl Bound {
     }
 
     #[inline]
-    fn outgoing<'a>(
-        &self,
-        method: u16,
-        name: Option<&'a str>,
-        within: Duration,
-        now: Instant,
-    ) -> Outgoing<'a> {
+    fn outgoing<'a>(&self, method: Which<'a>, within: Duration) -> Outgoing<'a> {
+        let (method, name) = match method {
+            Which::Number(number) => (number, None),
+            Which::Name(name) => (0, Some(name)),
+        };
         Outgoing {
             handle: self.0.handle,
             method,
             name,
             codec: self.0.codec,
             within,
-            now,
         }
     }
 
+    #[inline]
+    pub(super) fn shared(&self) -> &Shared {
+        &self.0.link.0
+    }
+
+    #[inline]
     fn clamp(&self, within: Duration) -> Result<Duration, NotSent> {
         if within.is_zero() {
             return Err(NotSent::Expired(within));
@@ -427,44 +410,28 @@ impl Drop for Inner {
 
 /// Calls without reconnecting or retrying, with a deadline of 10 s: for farcall's own use.
 impl Call for Bound {
-    fn call<A, T>(
-        self,
-        method: u16,
-        arguments: A,
-    ) -> impl Future<Output = Result<T, CallError>> + Send
+    async fn call<A, T>(self, method: u16, arguments: A) -> Result<T, CallError>
     where
         A: Serialize + Send + Sync + 'static,
         T: DeserializeOwned + Send + 'static,
     {
-        let started = self.start(method, &arguments, DEADLINE);
-        async move {
-            let ended = match started {
-                Ok(pending) => pending.await,
-                Err(reason) => Outcome::NotSent(reason),
-            };
-            self.conclude(Which::Number(method), ended)
-        }
+        let method = Which::Number(method);
+        let ended = self.attempt(method, &arguments, DEADLINE).await;
+        self.conclude(method, ended)
     }
 
-    fn send<A>(
-        self,
-        method: u16,
-        arguments: A,
-    ) -> impl Future<Output = Result<(), CallError>> + Send
+    async fn send<A>(self, method: u16, arguments: A) -> Result<(), CallError>
     where
         A: Serialize + Send + Sync + 'static,
     {
-        let posted = self.post(method, &arguments, DEADLINE);
-        async move {
-            let written = match posted {
-                Ok(posted) => self.posted(posted).await,
-                Err(reason) => Err(reason),
-            };
-            written.map_err(|reason| CallError::NotSent {
-                target: self.target(Which::Number(method)),
-                reason,
-            })
-        }
+        let written = match self.post(method, &arguments, DEADLINE) {
+            Ok(posted) => self.posted(posted).await,
+            Err(reason) => Err(reason),
+        };
+        written.map_err(|reason| CallError::NotSent {
+            target: self.target(Which::Number(method)),
+            reason,
+        })
     }
 }
 

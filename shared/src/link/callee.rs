@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::shared::{Running, RunningKind, Shared};
 use super::{Host, Hosted};
 use crate::descriptor::{Descriptor, MAX_METHODS, did_you_mean};
-use crate::object::{Answer, Request, Selected, Started};
+use crate::object::{Answer, Laps, Object, Request, Scratch, Selected, Spare, Started};
 use crate::wire::codec::Codec;
 use crate::wire::cut;
 use crate::wire::frame::{self, Bind, Bound, CallFrame, REPLY_HEADER_BYTES, flag};
@@ -22,6 +22,9 @@ pub(super) struct Callee {
     handles: Vec<Option<Handle>>,
     /// Entries of all tables of `handles`.
     table_entries: usize,
+    /// The clock of the calls that run here.
+    laps: Laps,
+    max_deadline_ms: u32,
 }
 
 /// The most method entries that one peer can have kept for it, over all its bindings.
@@ -32,6 +35,7 @@ enum Handle {
         hosted: Arc<dyn Hosted>,
         codec: Codec,
         methods: Methods,
+        spare: Spare,
     },
     Refused(Refusal),
 }
@@ -51,10 +55,13 @@ impl Handle {
 /// The most of a peer's own words that is kept or given back in an error.
 const MAX_SHOWN_BYTES: usize = 128;
 
+/// How much longer than its caller a call is given: who waits gives up by his own clock, this is for those that are gone.
+const SLACK: Duration = Duration::from_millis(20);
+
 /// How the peer's method numbers lead to the object's.
 enum Methods {
-    /// They are the same.
-    Same,
+    /// They are the same, so many.
+    Same(u16),
     /// By this table.
     Table(Vec<Wanted>),
 }
@@ -75,11 +82,19 @@ pub(super) type Fault = String;
 impl Callee {
     pub(super) fn new(shared: Arc<Shared>, host: Option<Arc<dyn Host>>) -> Self {
         Self {
+            max_deadline_ms: u32::try_from(shared.limits.max_deadline.as_millis())
+                .unwrap_or(u32::MAX),
             shared,
             host,
             handles: Vec::new(),
             table_entries: 0,
+            laps: Laps::default(),
         }
+    }
+
+    /// Calls are handled from now on.
+    pub(super) fn begin(&mut self) {
+        self.laps.begin();
     }
 
     pub(super) fn bind(&mut self, bind: &Bind<'_>, replies: &mut Vec<u8>) -> Result<(), Fault> {
@@ -106,10 +121,7 @@ impl Callee {
             return Err(format!("bind of handle {index}, which is bound already"));
         };
         let handle = match self.host.as_deref() {
-            None => Handle::Refused(Refusal::new(
-                Status::UnknownObject,
-                "this process hosts no objects",
-            )),
+            None => Handle::Refused(no_host()),
             Some(host) => find(host, bind).unwrap_or_else(Handle::Refused),
         };
         self.table_entries += handle.table_entries();
@@ -131,6 +143,7 @@ impl Callee {
     }
 
     /// Starts a call. What ends at once goes to `replies`.
+    #[inline]
     pub(super) fn call(
         &mut self,
         call: &CallFrame<'_>,
@@ -138,106 +151,111 @@ impl Callee {
         now: Instant,
     ) -> Result<(), Fault> {
         let oneway = call.flags & flag::ONEWAY != 0;
-        if !oneway && self.shared.is_running(call.id) {
+        let running = self.shared.running.load(Ordering::Relaxed);
+        if running > 0 && !oneway && self.shared.is_running(call.id) {
             return Err(format!("call id {} is in flight already", call.id));
         }
         let before = replies.len();
         let start = frame::begin_reply(replies, Status::Done as u16, call.id);
-        let started = match self.start(call, replies, now) {
-            Ok((started, deadline)) => self.follow(call.id, oneway, started, deadline),
-            Err(refusal) => Some(Err(refusal)),
-        };
-        match started {
-            Some(Ok(())) if !oneway => frame::end(replies, start),
-            Some(Err(refusal)) if !oneway => {
+        match self.start(call, replies, now, running) {
+            Ok(Started::Done(Ok(()))) if !oneway => frame::end(replies, start),
+            started => {
                 replies.truncate(before);
-                frame::put_refusal(replies, refusal.status as u16, call.id, &refusal.text);
+                let refusal = match started {
+                    Err(refusal) | Ok(Started::Done(Err(refusal))) => Some(refusal),
+                    Ok(Started::Done(Ok(()))) => None,
+                    Ok(started) => self.follow(call, started, now),
+                };
+                if let Some(refusal) = refusal {
+                    self.refuse(call, &refusal, replies);
+                }
             }
-            Some(Err(refusal)) => {
-                replies.truncate(before);
-                tracing::warn!(peer = %self.shared.peer, "a one-way call was not run: {}", refusal.text);
-            }
-            _ => replies.truncate(before),
         }
         Ok(())
     }
 
+    #[cold]
+    fn refuse(&self, call: &CallFrame<'_>, refusal: &Refusal, replies: &mut Vec<u8>) {
+        if call.flags & flag::ONEWAY == 0 {
+            frame::put_refusal(replies, refusal.status as u16, call.id, &refusal.text);
+        } else {
+            tracing::warn!(peer = %self.shared.peer, "a one-way call was not run: {}", refusal.text);
+        }
+    }
+
+    #[inline]
     fn start(
-        &self,
+        &mut self,
         call: &CallFrame<'_>,
         replies: &mut Vec<u8>,
         now: Instant,
-    ) -> Result<(Started, Instant), Refusal> {
+        running: usize,
+    ) -> Result<Started, Refusal> {
         if self.shared.leaving.load(Ordering::Relaxed) {
-            return Err(Refusal::new(
-                Status::Draining,
-                "the daemon is shutting down",
-            ));
+            let text = "the daemon is shutting down";
+            return Err(Refusal::new(Status::Draining, text));
         }
-        let (hosted, codec, methods) = match self.handles.get(call.handle as usize) {
+        let (hosted, codec, methods, spare) = match self.handles.get_mut(call.handle as usize) {
             Some(Some(Handle::Ready {
                 hosted,
                 codec,
                 methods,
-            })) => (hosted, *codec, methods),
+                spare,
+            })) => (hosted, *codec, methods, spare),
             Some(Some(Handle::Refused(refusal))) => return Err(refusal.clone()),
-            _ => {
-                let text = format!("handle {} is not bound", call.handle);
-                return Err(Refusal::new(Status::UnknownObject, text));
-            }
+            _ => return Err(not_bound(call.handle)),
         };
-        let object = hosted.object()?;
-        let method = select(object.descriptor(), methods, call)?;
+        let Some(object) = hosted.object() else {
+            return Err(taken_away());
+        };
+        let method = select(object, methods, call)?;
         if call.name.is_some() && codec == Codec::Postcard {
             // Positional bytes without a signature to hold them against could be read as anything.
             let text = "a call by name needs a codec that describes itself";
             return Err(Refusal::new(Status::BadArguments, text));
         }
         // Before the start: what has begun can no longer be told as rejected.
-        self.shared.has_room()?;
-        if call.deadline_ms == 0 {
-            return Err(Refusal::new(
-                Status::Expired,
-                "its deadline was over when it arrived",
-            ));
+        if running >= self.shared.limits.max_calls_in_flight as usize {
+            return Err(no_room(running));
         }
-        let within =
-            Duration::from_millis(call.deadline_ms.into()).min(self.shared.limits.max_deadline);
-        let deadline = now + within;
+        if call.deadline_ms == 0 {
+            let text = "its deadline was over when it arrived";
+            return Err(Refusal::new(Status::Expired, text));
+        }
         let request = Request {
             method,
             codec,
             arguments: call.body,
-            deadline: deadline.into_std(),
-            trace: call.trace,
+            began: now.into_std(),
+            within_ms: call.deadline_ms.min(self.max_deadline_ms),
+            trace: call.trace.as_ref(),
             max_result_bytes: (self.shared.remote.max_message_bytes as usize)
                 .saturating_sub(REPLY_HEADER_BYTES),
         };
-        Ok((object.start(request, replies), deadline))
+        let scratch = &mut Scratch {
+            reply: replies,
+            spare,
+            laps: &mut self.laps,
+        };
+        Ok(object.start(request, scratch))
     }
 
-    /// Sees to what did not end at once; gives how the call ended if it did.
-    fn follow(
-        &self,
-        id: u32,
-        oneway: bool,
-        started: Started,
-        deadline: Instant,
-    ) -> Option<Result<(), Refusal>> {
+    /// Sees to a call that did not end at once; gives the refusal if it could not be kept.
+    fn follow(&self, call: &CallFrame<'_>, started: Started, now: Instant) -> Option<Refusal> {
         let Some(host) = &self.host else {
-            return Some(Err(Refusal::new(
-                Status::UnknownObject,
-                "this process hosts no objects",
-            )));
+            return Some(no_host());
         };
+        let (id, oneway) = (call.id, call.flags & flag::ONEWAY != 0);
+        let within = Duration::from_millis(call.deadline_ms.min(self.max_deadline_ms).into());
+        let deadline = now + within;
         match started {
-            Started::Done(end) => Some(end),
+            Started::Done(end) => end.err(),
             Started::Waits(future) => {
                 let stop = RunningKind::Waits(None);
                 let use_of_id = self.shared.admit(id, oneway, stop);
                 let shared = Arc::clone(&self.shared);
                 let task = host.tasks().spawn(async move {
-                    let answer = match tokio::time::timeout_at(deadline, future).await {
+                    let answer = match tokio::time::timeout_at(deadline + SLACK, future).await {
                         Ok(answer) => answer,
                         Err(_) => Err(Refusal::new(Status::Cancelled, "its deadline is over")),
                     };
@@ -260,7 +278,7 @@ impl Callee {
                 });
                 let refusal = host.compute(job).err()?;
                 self.shared.forget(id, use_of_id);
-                Some(Err(refusal))
+                Some(refusal)
             }
         }
     }
@@ -282,11 +300,13 @@ fn find(host: &dyn Host, bind: &Bind<'_>) -> Result<Handle, Refusal> {
         return Err(Refusal::new(Status::BadArguments, text));
     };
     let hosted = host.object(bind.object, bind.incarnation)?;
-    let methods = match_methods(hosted.object()?.descriptor(), bind);
+    let object = hosted.object().ok_or_else(taken_away)?;
+    let methods = match_methods(object.descriptor(), bind);
     Ok(Handle::Ready {
         hosted,
         codec,
         methods,
+        spare: Spare::default(),
     })
 }
 
@@ -299,7 +319,7 @@ fn match_methods(descriptor: &Descriptor, bind: &Bind<'_>) -> Methods {
             .is_some_and(|m| m.name == *name && m.signature == *signature)
     };
     if !bind.methods.is_empty() && bind.methods.iter().enumerate().all(same) {
-        return Methods::Same;
+        return Methods::Same(bind.methods.len() as u16);
     }
     let table = bind
         .methods
@@ -362,6 +382,19 @@ fn missing(methods: &Methods) -> Vec<(u16, &str)> {
 
 #[inline]
 fn select<'a>(
+    object: &dyn Object,
+    methods: &Methods,
+    call: &CallFrame<'a>,
+) -> Result<Selected<'a>, Refusal> {
+    match methods {
+        Methods::Same(count) if call.method < *count && call.name.is_none() => {
+            Ok(Selected::Number(call.method))
+        }
+        methods => select_rare(object.descriptor(), methods, call),
+    }
+}
+
+fn select_rare<'a>(
     descriptor: &Descriptor,
     methods: &Methods,
     call: &CallFrame<'a>,
@@ -374,10 +407,7 @@ fn select<'a>(
         };
     }
     match methods {
-        Methods::Same if usize::from(call.method) < descriptor.methods.len() => {
-            Ok(Selected::Number(call.method))
-        }
-        Methods::Same => Err(no_number(call.method)),
+        Methods::Same(_) => Err(no_number(call.method)),
         Methods::Table(table) => match table.get(usize::from(call.method)) {
             Some(Wanted::Same(number)) => Ok(Selected::Number(*number)),
             Some(Wanted::Differs(number)) => Err(other_signature(descriptor, *number)),
@@ -385,6 +415,29 @@ fn select<'a>(
             None => Err(no_number(call.method)),
         },
     }
+}
+
+#[cold]
+fn no_host() -> Refusal {
+    Refusal::new(Status::UnknownObject, "this process hosts no objects")
+}
+
+#[cold]
+fn not_bound(handle: u32) -> Refusal {
+    let text = format!("handle {handle} is not bound");
+    Refusal::new(Status::UnknownObject, text)
+}
+
+#[cold]
+fn taken_away() -> Refusal {
+    let text = "the object was taken away after it was bound";
+    Refusal::new(Status::UnknownObject, text)
+}
+
+#[cold]
+fn no_room(running: usize) -> Refusal {
+    let text = format!("{running} calls of this connection are running already");
+    Refusal::new(Status::Overloaded, text)
 }
 
 fn no_number(method: u16) -> Refusal {
@@ -397,17 +450,7 @@ fn no_number(method: u16) -> Refusal {
 impl Shared {
     /// True while the peer's call `id` runs.
     fn is_running(&self, id: u32) -> bool {
-        self.running.load(Ordering::Relaxed) > 0 && self.state.lock().running.contains_key(&id)
-    }
-
-    /// Refuses a call while as many run as may.
-    fn has_room(&self) -> Result<(), Refusal> {
-        let most = self.limits.max_calls_in_flight as usize;
-        if self.running.load(Ordering::Relaxed) < most {
-            return Ok(());
-        }
-        let text = format!("{most} calls of this connection are running already");
-        Err(Refusal::new(Status::Overloaded, text))
+        self.state.lock().running.contains_key(&id)
     }
 
     /// Notes a call that goes on after its start; one-way calls have no id and are only counted.

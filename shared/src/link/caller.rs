@@ -1,21 +1,23 @@
 //! The calling side: starts calls, keeps the slots of those in flight, hands their outcome to whoever waits.
 
 use std::future::Future;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde::Serialize;
-use smallvec::SmallVec;
 use tokio::time::Instant;
 
-use super::Link;
+use super::clock::{NEVER, Tick};
 use super::out::Flush;
 use super::shared::{Shared, State};
 use crate::error::{NotSent, Unknown};
 use crate::wire::codec::{Codec, EncodeError};
-use crate::wire::frame::{self, CALL_HEADER_BYTES, CallFrame, LENGTH_BYTES, flag};
+use crate::wire::frame::{self, CALL_HEADER_BYTES, CallFrame, LENGTH_BYTES, ReplyFrame, flag};
 
 /// How a call ended, as far as the connection knows.
 #[derive(Debug)]
@@ -34,7 +36,55 @@ pub struct Reply {
     /// See [`Status`](crate::wire::status::Status).
     pub status: u16,
     /// The encoded result when `status` is 0, else a text.
-    pub body: SmallVec<[u8; 32]>,
+    pub body: Body,
+}
+
+/// The bytes of a reply; a few need no memory of their own.
+#[derive(Debug)]
+pub enum Body {
+    /// So many of these.
+    Short(u8, [u8; SHORT_BYTES]),
+    /// Any number.
+    Long(Bytes),
+}
+
+/// The longest body that is kept in its place.
+const SHORT_BYTES: usize = 22;
+
+impl Body {
+    #[inline]
+    fn of(bytes: &[u8]) -> Self {
+        let mut short = [0; SHORT_BYTES];
+        match short.get_mut(..bytes.len()) {
+            Some(place) => {
+                place.copy_from_slice(bytes);
+                Self::Short(bytes.len() as u8, short)
+            }
+            None => Self::Long(Bytes::copy_from_slice(bytes)),
+        }
+    }
+}
+
+impl Deref for Body {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Short(length, bytes) => bytes.get(..usize::from(*length)).unwrap_or(bytes),
+            Self::Long(bytes) => bytes,
+        }
+    }
+}
+
+impl Reply {
+    #[inline]
+    fn of(frame: &ReplyFrame<'_>) -> Self {
+        Self {
+            status: frame.status,
+            body: Body::of(frame.body),
+        }
+    }
 }
 
 /// Whom and how to call.
@@ -44,9 +94,8 @@ pub(super) struct Outgoing<'a> {
     pub(super) method: u16,
     pub(super) name: Option<&'a str>,
     pub(super) codec: Codec,
-    /// How long the caller waits, from `now` on.
+    /// How long the caller waits.
     pub(super) within: Duration,
-    pub(super) now: Instant,
 }
 
 /// One call in flight.
@@ -55,19 +104,30 @@ pub(super) enum Slot {
     /// Its caller waits.
     Awaited {
         waker: Option<Waker>,
-        deadline: Instant,
+        /// A tick of the connection.
+        deadline: Tick,
+        within_ms: u32,
         /// The count of bytes written once all of the call is out.
         end: u64,
     },
     /// It ended and its caller has not looked yet.
     Ended(Outcome),
     /// Its deadline passed, its caller has not looked yet, and the callee has not acknowledged the cancel.
-    Expired,
+    Expired { within_ms: u32 },
     /// Its caller is gone, and the callee has not acknowledged the cancel.
     Orphan,
 }
 
 impl Slot {
+    /// Moves the deadline of a call that is not written yet.
+    pub(super) fn postpone(&mut self, written: u64, by: Tick) {
+        if let Self::Awaited { deadline, end, .. } = self
+            && *end > written
+        {
+            *deadline += by;
+        }
+    }
+
     /// Ends the call because the connection is over; gives who is to be woken.
     pub(super) fn disconnect(&mut self, written: u64, why: &Arc<str>) -> Option<Waker> {
         let Self::Awaited { waker, end, .. } = self else {
@@ -84,15 +144,18 @@ impl Slot {
 }
 
 impl Shared {
-    /// Encodes a call straight into the out buffer and gets it on its way.
+    /// Encodes a call straight into the out buffer and gets it on its way; `waker` is woken when it ends.
+    #[inline]
     pub(super) fn start<A: Serialize + ?Sized>(
         &self,
         call: &Outgoing<'_>,
         arguments: &A,
-    ) -> Result<u32, NotSent> {
-        let mut state = self.state.lock();
-        if let Some(why) = state.refuses_calls() {
-            return Err(NotSent::Disconnected(why.to_string()));
+        waker: &Waker,
+    ) -> Result<(u32, Tick), NotSent> {
+        let mut guard = self.state.lock();
+        let state = &mut *guard;
+        if self.refuses.load(Ordering::Relaxed) {
+            return Err(state.refusal());
         }
         let in_flight = state.calls.len();
         if in_flight >= self.remote.max_calls_in_flight as usize
@@ -100,31 +163,45 @@ impl Shared {
         {
             return Err(NotSent::Full(in_flight));
         }
-        let id = state.calls.vacant_key() as u32;
         let was_empty = state.out.is_empty();
-        self.put_call(&mut state, call, id, 0, arguments)?;
-        let deadline = call.now + call.within;
-        let end = state.out.end();
-        state.calls.insert(Slot::Awaited {
-            waker: None,
+        let began = state.batch_began(self.epoch);
+        let place = state.calls.vacant_entry();
+        let id = place.key() as u32;
+        let within_ms = milliseconds(call.within);
+        let frames = state.out.frames();
+        put_call(
+            frames,
+            (0, id, within_ms),
+            call,
+            arguments,
+            self.remote.max_message_bytes,
+        )?;
+        // The current tick is not over yet.
+        let deadline = began + Tick::from(within_ms) + 1;
+        place.insert(Slot::Awaited {
+            waker: Some(waker.clone()),
             deadline,
-            end,
+            within_ms,
+            end: state.out.end(),
         });
         state.awaited += 1;
-        let is_earliest = state.earliest.is_none_or(|earliest| deadline < earliest);
+        let is_earliest = deadline < state.earliest;
         if is_earliest {
-            state.earliest = Some(deadline);
+            state.earliest = deadline;
         }
-        let alone = was_empty && state.awaited == 1 && state.out.flush == Flush::Idle;
+        // Callers whose call just ended are about to run, and as a rule call again.
+        let alone = was_empty && in_flight == 0 && state.out.flush == Flush::Idle;
         // Alone, nobody adds to the batch: writing here saves a switch to the driver. An error is the driver's to find.
-        let written = alone && state.out.write().unwrap_or(false);
-        if !written {
-            self.ask_flush(state);
-        } else if is_earliest {
-            drop(state);
+        if !alone || !state.out.write().unwrap_or(false) {
+            self.ask_flush(guard);
+            return Ok((id, began));
+        }
+        state.began = None;
+        if is_earliest {
+            drop(guard);
             self.driver.wake();
         }
-        Ok(id)
+        Ok((id, began))
     }
 
     /// Encodes a one-way call into the out buffer; gives the count of bytes written once all of it is out.
@@ -134,14 +211,21 @@ impl Shared {
         arguments: &A,
     ) -> Result<u64, NotSent> {
         let mut state = self.state.lock();
-        if let Some(why) = state.refuses_calls() {
-            return Err(NotSent::Disconnected(why.to_string()));
+        if self.refuses.load(Ordering::Relaxed) {
+            return Err(state.refusal());
         }
         if state.out.unsent() > self.limits.max_unsent_bytes {
             return Err(NotSent::Full(state.calls.len()));
         }
         let was_empty = state.out.is_empty();
-        self.put_call(&mut state, call, 0, flag::ONEWAY, arguments)?;
+        let within_ms = milliseconds(call.within);
+        put_call(
+            state.out.frames(),
+            (flag::ONEWAY, 0, within_ms),
+            call,
+            arguments,
+            self.remote.max_message_bytes,
+        )?;
         let end = state.out.end();
         let alone = was_empty && state.out.flush == Flush::Idle;
         let written = alone && state.out.write().unwrap_or(false);
@@ -171,59 +255,6 @@ impl Shared {
         }
     }
 
-    fn put_call<A: Serialize + ?Sized>(
-        &self,
-        state: &mut State,
-        call: &Outgoing<'_>,
-        id: u32,
-        flags: u8,
-        arguments: &A,
-    ) -> Result<(), NotSent> {
-        let named = if call.name.is_some() { flag::NAMED } else { 0 };
-        if call
-            .name
-            .is_some_and(|name| name.len() > usize::from(u16::MAX))
-        {
-            return Err(NotSent::TooLarge(
-                "a method's name takes at most 65,535 bytes".into(),
-            ));
-        }
-        let out = state.out.frames();
-        let before = out.len();
-        let start = frame::begin_call(
-            out,
-            &CallFrame {
-                flags: flags | named,
-                method: call.method,
-                id,
-                handle: call.handle,
-                deadline_ms: milliseconds(call.within),
-                trace: None,
-                name: call.name,
-                body: &[],
-            },
-        );
-        let header = out.len() - before - LENGTH_BYTES;
-        let limit = (self.remote.max_message_bytes as usize).saturating_sub(header);
-        // Also forgets the header when the arguments' own code panics.
-        let mut half = HalfFrame {
-            out,
-            before,
-            whole: false,
-        };
-        let result = call.codec.encode(arguments, half.out, limit);
-        half.whole = result.is_ok();
-        if half.whole {
-            frame::end(half.out, start);
-        }
-        result.map_err(|e| match e {
-            EncodeError::TooLarge { limit } => NotSent::TooLarge(format!(
-                "the arguments take more than {limit} bytes, the longest message this connection allows"
-            )),
-            EncodeError::Serialize(text) => NotSent::Unencodable(text),
-        })
-    }
-
     /// Waits until a call that was refused as Full may be tried again.
     pub(super) async fn wait_for_room(&self) {
         let mut told = std::pin::pin!(self.room.notified());
@@ -241,48 +272,40 @@ impl Shared {
         told.await;
     }
 
-    /// Stores a reply; gives who is to be woken, or what the peer did wrong.
+    /// Stores a reply, and notes who is to be woken; or tells what the peer did wrong.
     #[inline]
     pub(super) fn settle(
         state: &mut State,
-        id: u32,
-        status: u16,
-        body: &[u8],
-    ) -> Result<Option<Waker>, String> {
-        let Some(slot) = state.calls.get_mut(id as usize) else {
-            return Err(format!("the peer answered call {id}, which was never made"));
+        reply: &ReplyFrame<'_>,
+        woken: &mut Vec<Waker>,
+    ) -> Result<(), String> {
+        let Some(slot) = state.calls.get_mut(reply.id as usize) else {
+            return Err(never_made(reply.id));
         };
         match slot {
             Slot::Awaited { waker, .. } => {
-                let waker = waker.take();
-                *slot = Slot::Ended(Outcome::Reply(Reply {
-                    status,
-                    body: SmallVec::from_slice(body),
-                }));
+                woken.extend(waker.take());
+                *slot = Slot::Ended(Outcome::Reply(Reply::of(reply)));
                 state.awaited -= 1;
-                Ok(waker)
             }
-            Slot::Expired => {
-                *slot = Slot::Ended(Outcome::Reply(Reply {
-                    status,
-                    body: SmallVec::from_slice(body),
-                }));
+            Slot::Expired { .. } => {
+                *slot = Slot::Ended(Outcome::Reply(Reply::of(reply)));
                 state.orphans -= 1;
-                Ok(None)
             }
             Slot::Orphan => {
-                state.calls.remove(id as usize);
+                state.calls.remove(reply.id as usize);
                 state.orphans -= 1;
-                Ok(None)
             }
-            Slot::Ended(_) => Err(format!("the peer answered call {id} twice")),
+            Slot::Ended(_) => return Err(format!("the peer answered call {} twice", reply.id)),
         }
+        Ok(())
     }
 
     /// Expires the calls whose deadline is over; gives who is to be woken.
-    pub(super) fn sweep(state: &mut State, now: Instant) -> Vec<Waker> {
+    pub(super) fn sweep(state: &mut State, now: Tick) -> Vec<Waker> {
+        state.postpone(now);
         let mut wakers = Vec::new();
-        let mut earliest = None::<Instant>;
+        let mut earliest = NEVER;
         let State {
             calls,
             out,
@@ -292,17 +315,22 @@ impl Shared {
         } = state;
         for (id, slot) in calls.iter_mut() {
             let Slot::Awaited {
-                waker, deadline, ..
+                waker,
+                deadline,
+                within_ms,
+                ..
             } = slot
             else {
                 continue;
             };
             if *deadline > now {
-                earliest = Some(earliest.map_or(*deadline, |e| e.min(*deadline)));
+                earliest = earliest.min(*deadline);
                 continue;
             }
             wakers.extend(waker.take());
-            *slot = Slot::Expired;
+            *slot = Slot::Expired {
+                within_ms: *within_ms,
+            };
             *awaited -= 1;
             *orphans += 1;
             frame::put_cancel(out.frames(), id as u32);
@@ -310,6 +338,71 @@ impl Shared {
         state.earliest = earliest;
         wakers
     }
+}
+
+/// Appends a call of these flags, id and deadline.
+#[inline]
+fn put_call<A: Serialize + ?Sized>(
+    out: &mut Vec<u8>,
+    (flags, id, deadline_ms): (u8, u32, u32),
+    call: &Outgoing<'_>,
+    arguments: &A,
+    max_message_bytes: u32,
+) -> Result<(), NotSent> {
+    if call
+        .name
+        .is_some_and(|name| name.len() > usize::from(u16::MAX))
+    {
+        return Err(NotSent::TooLarge(
+            "a method's name takes at most 65,535 bytes".into(),
+        ));
+    }
+    let named = if call.name.is_some() { flag::NAMED } else { 0 };
+    let before = out.len();
+    // Also forgets the header when the arguments' own code panics.
+    let mut half = HalfFrame {
+        out,
+        before,
+        whole: false,
+    };
+    let start = frame::begin_call(
+        half.out,
+        &CallFrame {
+            flags: flags | named,
+            method: call.method,
+            id,
+            handle: call.handle,
+            deadline_ms,
+            trace: None,
+            name: call.name,
+            body: &[],
+        },
+    );
+    let header = half.out.len() - before - LENGTH_BYTES;
+    let limit = (max_message_bytes as usize).saturating_sub(header);
+    match call.codec.encode(arguments, half.out, limit) {
+        Ok(()) => {
+            half.whole = true;
+            frame::end(half.out, start);
+            Ok(())
+        }
+        Err(e) => Err(not_encoded(e)),
+    }
+}
+
+#[cold]
+fn not_encoded(error: EncodeError) -> NotSent {
+    match error {
+        EncodeError::TooLarge { limit } => NotSent::TooLarge(format!(
+            "the arguments take more than {limit} bytes, the longest message this connection allows"
+        )),
+        EncodeError::Serialize(text) => NotSent::Unencodable(text),
+    }
+}
+
+#[cold]
+fn never_made(id: u32) -> String {
+    format!("the peer answered call {id}, which was never made")
 }
 
 /// Forgets a frame that was not finished.
@@ -331,8 +424,9 @@ impl Drop for HalfFrame<'_> {
 /// Rounds up: a deadline that is not over yet must not read as zero.
 #[inline]
 fn milliseconds(within: Duration) -> u32 {
-    let whole = u32::try_from(within.as_millis()).unwrap_or(u32::MAX);
-    whole.saturating_add(u32::from(!within.subsec_nanos().is_multiple_of(1_000_000)))
+    let of_seconds = within.as_secs().saturating_mul(1000);
+    let of_the_rest = u64::from(within.subsec_nanos().div_ceil(1_000_000));
+    u32::try_from(of_seconds.saturating_add(of_the_rest)).unwrap_or(u32::MAX)
 }
 
 struct OnDrop<F: FnMut()>(F);
@@ -348,30 +442,36 @@ impl<F: FnMut()> Drop for OnDrop<F> {
 /// # Cancel safety
 /// Dropping it cancels the call at the callee.
 #[derive(Debug)]
-pub struct Pending {
-    link: Link,
+pub struct Pending<'a> {
+    shared: &'a Shared,
     id: u32,
-    within: Duration,
     taken: bool,
+    began: Tick,
 }
 
-impl Pending {
-    pub(super) fn new(link: Link, id: u32, within: Duration) -> Self {
+impl<'a> Pending<'a> {
+    #[inline]
+    pub(super) fn new(shared: &'a Shared, (id, began): (u32, Tick)) -> Self {
         Self {
-            link,
+            shared,
             id,
-            within,
             taken: false,
+            began,
         }
+    }
+
+    /// When it was made, to the millisecond.
+    pub fn began(&self) -> Instant {
+        self.shared.time(self.began)
     }
 }
 
-impl Future for Pending {
+impl Future for Pending<'_> {
     type Output = Outcome;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
         let this = &mut *self;
-        let mut state = this.link.0.state.lock();
+        let mut state = this.shared.state.lock();
         let key = this.id as usize;
         match state.calls.get_mut(key) {
             Some(Slot::Awaited { waker, .. }) => {
@@ -381,10 +481,11 @@ impl Future for Pending {
                 }
                 Poll::Pending
             }
-            Some(slot @ Slot::Expired) => {
+            Some(slot @ &mut Slot::Expired { within_ms }) => {
                 *slot = Slot::Orphan;
                 this.taken = true;
-                Poll::Ready(Outcome::Unknown(Unknown::Deadline(this.within)))
+                let within = Duration::from_millis(within_ms.into());
+                Poll::Ready(Outcome::Unknown(Unknown::Deadline(within)))
             }
             Some(Slot::Ended(_)) if !this.taken => {
                 this.taken = true;
@@ -392,7 +493,7 @@ impl Future for Pending {
                 let crowded = state.crowd > 0;
                 drop(state);
                 if crowded {
-                    this.link.0.room.notify_waiters();
+                    this.shared.room.notify_waiters();
                 }
                 match slot {
                     Slot::Ended(outcome) => Poll::Ready(outcome),
@@ -413,12 +514,12 @@ fn lost() -> Outcome {
     Outcome::Unknown(Unknown::Cancelled("its outcome was already taken".into()))
 }
 
-impl Drop for Pending {
+impl Drop for Pending<'_> {
     fn drop(&mut self) {
         if self.taken {
             return;
         }
-        let mut state = self.link.0.state.lock();
+        let mut state = self.shared.state.lock();
         let key = self.id as usize;
         match state.calls.get_mut(key) {
             Some(slot @ Slot::Awaited { .. }) => {
@@ -427,16 +528,16 @@ impl Drop for Pending {
                 state.orphans += 1;
                 if state.closed.is_none() {
                     frame::put_cancel(state.out.frames(), self.id);
-                    self.link.0.ask_flush(state);
+                    self.shared.ask_flush(state);
                 }
             }
-            Some(slot @ Slot::Expired) => *slot = Slot::Orphan,
+            Some(slot @ Slot::Expired { .. }) => *slot = Slot::Orphan,
             Some(Slot::Ended(_)) => {
                 state.calls.remove(key);
                 let crowded = state.crowd > 0;
                 drop(state);
                 if crowded {
-                    self.link.0.room.notify_waiters();
+                    self.shared.room.notify_waiters();
                 }
             }
             _ => {}

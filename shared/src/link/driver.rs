@@ -7,24 +7,28 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
 use super::Host;
+use super::alarm::Alarm;
 use super::bound;
 use super::callee::{Callee, Fault};
+use super::clock::{Clock, Due, LINGER, NEVER, Tick};
 use super::out::Flush;
 use super::shared::{Shared, State};
 use crate::net::Reading;
-use crate::wire::frame::{self, Frame, LENGTH_BYTES};
+use crate::wire::frame::{self, CallFrame, Frame, LENGTH_BYTES, ReplyFrame};
 
 /// Room for one read.
 const READ_BYTES: usize = 64 << 10;
 
 /// A read buffer larger than this is given back when it is empty.
 const KEPT_CAPACITY: usize = 128 << 10;
+
+/// Replies handed to their callers before callers on other threads get at the state.
+const REPLIES_PER_LOCK: usize = 64;
 
 /// Reads in one turn before other tasks get theirs.
 const READS_PER_TURN: usize = 8;
@@ -49,6 +53,11 @@ pub struct Driver {
     /// The last ping of this turn.
     ping: Option<u64>,
     clock: Clock,
+    alarm: Alarm,
+    /// When the alarm rings.
+    armed: Tick,
+    /// The earliest deadline of the calls in flight when the driver last looked.
+    earliest: Tick,
     /// True when this turn only lets other tasks add to the batch.
     yielded: bool,
     /// True when this turn left something unread or unhandled because the peer does not take its replies.
@@ -59,23 +68,6 @@ pub struct Driver {
 
 /// The most bytes read away behind a fault.
 const MOST_DISCARDED: usize = 1 << 20;
-
-/// What the driver waits for in time.
-struct Clock {
-    timer: Pin<Box<Sleep>>,
-    armed: Instant,
-    /// When the peer was last heard.
-    heard: Instant,
-    /// When it was pinged, if it was not heard since.
-    pinged: Option<Instant>,
-    /// Since when the socket has taken nothing.
-    blocked: Option<(Instant, u64)>,
-    /// Since when everything is answered after this side's go-away.
-    drained: Option<Instant>,
-}
-
-/// How long the peer may take to close after a go-away: calls it sent before it read of it are still refused in words.
-const LINGER: Duration = Duration::from_secs(1);
 
 /// Why a connection ends.
 enum End {
@@ -102,8 +94,6 @@ impl Driver {
         received: BytesMut,
         host: Option<Arc<dyn Host>>,
     ) -> Self {
-        let now = Instant::now();
-        let armed = now + shared.limits.heartbeat;
         Self {
             hosts: host.is_some(),
             callee: Callee::new(Arc::clone(&shared), host),
@@ -112,14 +102,10 @@ impl Driver {
             replies: Vec::new(),
             woken: Vec::new(),
             ping: None,
-            clock: Clock {
-                timer: Box::pin(tokio::time::sleep_until(armed)),
-                armed,
-                heard: now,
-                pinged: None,
-                blocked: None,
-                drained: None,
-            },
+            clock: Clock::new(&shared.limits),
+            alarm: Alarm::new(Arc::downgrade(&shared)),
+            armed: NEVER,
+            earliest: NEVER,
             yielded: false,
             held_back: false,
             discards: None,
@@ -134,7 +120,7 @@ impl Driver {
             // The socket was not asked for more in this turn, so it would not wake the next one.
             cx.waker().wake_by_ref();
         }
-        self.keep_time(cx)
+        self.keep_time()
     }
 
     /// Reads and handles what is there; true when that made frames to write.
@@ -202,16 +188,34 @@ impl Driver {
     /// small calls may have large results.
     fn handle_all(&mut self, received: &mut BytesMut) -> Result<(), End> {
         let now = Instant::now();
-        self.clock.heard = now;
-        self.clock.pinged = None;
-        let limit = self.shared.limits.max_message_bytes;
+        let shared = Arc::clone(&self.shared);
+        self.clock.hear(shared.tick(now));
+        self.callee.begin();
+        let limit = shared.limits.max_message_bytes;
         let mut at = 0;
         let mut result = Ok(());
+        // Held over a run of replies, and let go now and then for the callers on other threads.
+        let mut state = None;
+        let mut settled = 0;
         while let Some(rest) = received.get(at..) {
             match frame::frame_bytes(rest, limit) {
                 Ok(Some(total)) if total <= rest.len() => {
-                    result = self.handle(&rest[LENGTH_BYTES..total], now);
                     at += total;
+                    let frame = &rest[LENGTH_BYTES..total];
+                    if let Some(reply) = ReplyFrame::read(frame) {
+                        settled += 1;
+                        if settled % REPLIES_PER_LOCK == 0 {
+                            state = None;
+                        }
+                        let state = state.get_or_insert_with(|| shared.state.lock());
+                        result = Shared::settle(state, &reply, &mut self.woken).map_err(End::Fault);
+                    } else {
+                        state = None;
+                        result = match CallFrame::read(frame) {
+                            Some(call) => self.call(&call, now),
+                            None => self.handle(frame, now),
+                        };
+                    }
                     if result.is_err() || self.is_choked() {
                         break;
                     }
@@ -235,27 +239,20 @@ impl Driver {
     }
 
     #[inline]
-    fn handle(&mut self, bytes: &[u8], now: Instant) -> Result<(), End> {
-        match Frame::parse(bytes) {
-            Ok(Frame::Reply(reply)) => {
-                let mut state = self.shared.state.lock();
-                let waker = Shared::settle(&mut state, reply.id, reply.status, reply.body)
-                    .map_err(End::Fault)?;
-                drop(state);
-                self.woken.extend(waker);
-                Ok(())
-            }
-            Ok(Frame::Call(call)) => self
-                .callee
-                .call(&call, &mut self.replies, now)
-                .map_err(End::Fault),
-            Ok(frame) => self.handle_rare(frame),
-            Err(e) => Err(End::Fault(e.to_string())),
-        }
+    fn call(&mut self, call: &CallFrame<'_>, now: Instant) -> Result<(), End> {
+        let started = self.callee.call(call, &mut self.replies, now);
+        started.map_err(End::Fault)
     }
 
-    fn handle_rare(&mut self, frame: Frame<'_>) -> Result<(), End> {
+    /// Handles a frame of any kind; the two common ones as a rule are handled before.
+    fn handle(&mut self, bytes: &[u8], now: Instant) -> Result<(), End> {
+        let frame = Frame::parse(bytes).map_err(|e| End::Fault(e.to_string()))?;
         match frame {
+            Frame::Call(call) => return self.call(&call, now),
+            Frame::Reply(reply) => {
+                let mut state = self.shared.state.lock();
+                return Shared::settle(&mut state, &reply, &mut self.woken).map_err(End::Fault);
+            }
             Frame::Bind(bind) => {
                 return self
                     .callee
@@ -281,11 +278,12 @@ impl Driver {
             Frame::GoAway(why) => {
                 let mut state = self.shared.state.lock();
                 state.peer_leaves = Some(format!("the peer is shutting down: {why}").into());
+                self.shared.refuses.store(true, Ordering::Relaxed);
             }
             Frame::Fault(why) => {
                 return Err(End::Lost(format!("the peer ended the connection: {why}")));
             }
-            Frame::Pong(_) | Frame::Skipped(_) | Frame::Call(_) | Frame::Reply(_) => {}
+            Frame::Pong(_) | Frame::Skipped(_) => {}
         }
         Ok(())
     }
@@ -301,6 +299,10 @@ impl Driver {
                 cx.waker().wake_by_ref();
                 return Ok(());
             }
+            if state.began.is_some() {
+                state.postpone(shared.tick(Instant::now()));
+                state.began = None;
+            }
             self.flush(&mut state, cx)?;
         } else if state.out.flush == Flush::Asked {
             state.out.flush = Flush::Idle;
@@ -310,14 +312,15 @@ impl Driver {
         let crowded = state.crowd > 0 && state.out.unsent() <= shared.limits.max_unsent_bytes;
         let drained = self.is_drained(&state);
         let peer_waits_for_us = state.peer_leaves.is_some();
+        self.earliest = state.earliest;
         drop(state);
         if drained && peer_waits_for_us {
             return Err(End::Drained);
         }
         if !drained || !shared.leaving.load(Ordering::Relaxed) {
-            self.clock.drained = None;
-        } else if self.clock.drained.is_none() {
-            self.clock.drained = Some(Instant::now());
+            self.clock.go_on();
+        } else {
+            self.clock.drain(shared.tick(Instant::now()));
         }
         if crowded {
             shared.room.notify_waiters();
@@ -335,15 +338,12 @@ impl Driver {
                 }
             }
             if state.out.write().map_err(lost)? {
-                self.clock.blocked = None;
+                self.clock.unblock();
                 return Ok(());
             }
             state.out.flush = Flush::Blocked;
-            let written = state.out.written();
-            match self.clock.blocked {
-                Some((_, before)) if before == written => {}
-                _ => self.clock.blocked = Some((Instant::now(), written)),
-            }
+            let now = self.shared.tick(Instant::now());
+            self.clock.block(now, state.out.written());
         }
     }
 
@@ -354,66 +354,33 @@ impl Driver {
             && self.shared.running.load(Ordering::Relaxed) == 0
     }
 
-    fn keep_time(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
-        loop {
-            // A timer that fires too early costs less than moving it whenever something is heard.
-            let due = self.next_due();
-            if due < self.clock.armed {
-                self.arm(due);
-            }
-            if self.clock.timer.as_mut().poll(cx).is_pending() {
-                return Ok(());
-            }
+    /// Does what is due, and has the alarm ring for what comes next. An alarm that rings too early costs less than moving it
+    /// whenever something is heard.
+    #[inline]
+    fn keep_time(&mut self) -> Result<(), End> {
+        let rang = self.shared.rang.load(Ordering::Relaxed);
+        if !rang && self.clock.next().min(self.earliest) >= self.armed {
+            return Ok(());
+        }
+        if rang {
+            self.shared.rang.store(false, Ordering::Relaxed);
+            self.armed = NEVER;
             self.tick(Instant::now())?;
-            let due = self.next_due();
-            self.arm(due);
         }
+        self.arm(self.clock.next().min(self.earliest));
+        Ok(())
     }
 
-    fn arm(&mut self, due: Instant) {
-        self.clock.armed = due;
-        self.clock.timer.as_mut().reset(due);
-    }
-
-    /// When something has to be done at the earliest.
-    fn next_due(&self) -> Instant {
-        let limits = &self.shared.limits;
-        let mut due = match self.clock.pinged {
-            Some(_) => self.clock.heard + limits.silence,
-            None => self.clock.heard + limits.heartbeat,
-        };
-        if let Some((since, _)) = self.clock.blocked {
-            due = due.min(since + limits.stall);
-        }
-        if let Some(since) = self.clock.drained {
-            due = due.min(since + LINGER);
-        }
-        match self.shared.state.lock().earliest {
-            Some(deadline) => due.min(deadline),
-            None => due,
-        }
+    fn arm(&mut self, due: Tick) {
+        self.armed = due;
+        self.alarm.set(self.shared.time(due).into_std());
     }
 
     fn tick(&mut self, now: Instant) -> Result<(), End> {
-        let limits = &self.shared.limits;
-        if let Some((since, _)) = self.clock.blocked
-            && now >= since + limits.stall
-        {
-            return Err(End::Lost(format!(
-                "the peer took nothing for {:?}",
-                limits.stall
-            )));
-        }
-        if self
-            .clock
-            .drained
-            .is_some_and(|since| now >= since + LINGER)
-        {
-            return Err(End::Drained);
-        }
-        let choked = self.is_choked();
+        let now = self.shared.tick(now);
+        let reads = !self.is_choked();
         let mut state = self.shared.state.lock();
-        if state.earliest.is_some_and(|deadline| deadline <= now) {
+        if state.earliest <= now {
             let expired = Shared::sweep(&mut state, now);
             self.woken.extend(expired);
             if state.orphans > self.shared.remote.max_calls_in_flight as usize / 2 {
@@ -422,18 +389,20 @@ impl Driver {
                 ));
             }
         }
-        if choked {
-            // Nothing is read, so nothing can be heard; the stall limit watches this peer.
-            self.clock.heard = now;
-            self.clock.pinged = None;
-        } else if now >= self.clock.heard + limits.silence && self.clock.pinged.is_some() {
-            return Err(End::Lost(format!(
-                "the peer was silent for {:?}",
-                limits.silence
-            )));
-        } else if now >= self.clock.heard + limits.heartbeat && self.clock.pinged.is_none() {
-            self.clock.pinged = Some(now);
-            frame::put_ping(state.out.frames(), 0);
+        self.earliest = state.earliest;
+        let limits = &self.shared.limits;
+        match self.clock.due(now, reads) {
+            Due::Nothing => {}
+            Due::Ping => frame::put_ping(state.out.frames(), 0),
+            Due::Silent => {
+                let text = format!("the peer was silent for {:?}", limits.silence);
+                return Err(End::Lost(text));
+            }
+            Due::Stalled => {
+                let text = format!("the peer took nothing for {:?}", limits.stall);
+                return Err(End::Lost(text));
+            }
+            Due::Drained => return Err(End::Drained),
         }
         if !state.out.is_empty() {
             self.shared.ask_flush(state);
@@ -446,7 +415,7 @@ impl Driver {
 
     /// Reads and forgets until the peer closes, for a while.
     fn discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.clock.timer.as_mut().poll(cx).is_ready() {
+        if self.shared.rang.load(Ordering::Relaxed) {
             return Poll::Ready(());
         }
         let mut bytes = SPARE.take().unwrap_or_default();
@@ -500,7 +469,9 @@ impl Future for Driver {
                 this.shared.close(&why);
                 // Closing with unread bytes would reset the connection and take the fault with it.
                 this.discards = Some(MOST_DISCARDED);
-                this.arm(Instant::now() + LINGER);
+                this.shared.rang.store(false, Ordering::Relaxed);
+                let now = this.shared.tick(Instant::now());
+                this.arm(now + LINGER);
                 return this.discard(cx);
             }
         }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
 use parking_lot::{Mutex, MutexGuard};
@@ -15,11 +16,18 @@ use tokio::time::Instant;
 use super::Limits;
 use super::bound::BindSlot;
 use super::caller::Slot;
+use super::clock::{NEVER, Tick};
 use super::out::{Flush, Out};
+use crate::error::NotSent;
 use crate::net::{Peer, Writing};
 use crate::object::Answer;
 use crate::wire::frame;
 use crate::wire::status::{Refusal, Status};
+
+#[inline]
+fn tick(epoch: Instant, now: Instant) -> Tick {
+    Tick::try_from(now.saturating_duration_since(epoch).as_millis()).unwrap_or(NEVER)
+}
 
 /// What the peer said in its hello.
 #[derive(Clone, Copy, Debug)]
@@ -33,9 +41,15 @@ pub(super) struct Shared {
     pub(super) peer: Peer,
     pub(super) remote: Remote,
     pub(super) limits: Limits,
+    /// Tick 0.
+    pub(super) epoch: Instant,
+    /// True once no new calls can be made: stored under the lock of `state`, and a hint to who does not hold it.
+    pub(super) refuses: AtomicBool,
     pub(super) state: Mutex<State>,
     /// Wakes the driver.
     pub(super) driver: AtomicWaker,
+    /// True when the alarm rang and the driver has not looked yet.
+    pub(super) rang: AtomicBool,
     /// Told when the connection is over.
     pub(super) over: Notify,
     /// Told when a call ended while somebody waited for room.
@@ -59,7 +73,9 @@ pub(super) struct State {
     /// How many callers wait for room.
     pub(super) crowd: usize,
     /// No later than the earliest deadline among `calls`.
-    pub(super) earliest: Option<Instant>,
+    pub(super) earliest: Tick,
+    /// When the batch that waits to be written got its first call.
+    pub(super) began: Option<Tick>,
     /// Objects bound by this side, by handle.
     pub(super) binds: Slab<BindSlot>,
     /// Calls of the peer that are running, by id.
@@ -105,8 +121,47 @@ impl fmt::Debug for Shared {
 
 impl State {
     /// Why no new call can be made.
+    #[inline]
     pub(super) fn refuses_calls(&self) -> Option<Arc<str>> {
-        self.closed.clone().or_else(|| self.peer_leaves.clone())
+        match (&self.closed, &self.peer_leaves) {
+            (None, None) => None,
+            (Some(why), _) | (None, Some(why)) => Some(Arc::clone(why)),
+        }
+    }
+
+    /// Why no new call can be made, as the outcome of one.
+    #[cold]
+    pub(super) fn refusal(&self) -> NotSent {
+        let why = self.refuses_calls();
+        NotSent::Disconnected(why.map_or_else(String::new, |why| why.to_string()))
+    }
+
+    /// The time, read once for a batch: its calls count their deadlines from its beginning, and are
+    /// [given](Self::postpone) what the driver takes longer than that to write it.
+    #[inline]
+    pub(super) fn batch_began(&mut self, epoch: Instant) -> Tick {
+        match self.out.flush {
+            Flush::Blocked => tick(epoch, Instant::now()),
+            _ => *self
+                .began
+                .get_or_insert_with(|| tick(epoch, Instant::now())),
+        }
+    }
+
+    /// Gives the calls of the batch that is not written yet the time that passed since it began.
+    pub(super) fn postpone(&mut self, now: Tick) {
+        let Some(began) = self.began else {
+            return;
+        };
+        let late = now.saturating_sub(began);
+        if late == 0 {
+            return;
+        }
+        self.began = Some(now);
+        let written = self.out.written();
+        for (_, slot) in &mut self.calls {
+            slot.postpone(written, late);
+        }
     }
 }
 
@@ -116,13 +171,16 @@ impl Shared {
             peer,
             remote,
             limits,
+            epoch: Instant::now(),
+            refuses: AtomicBool::new(false),
             state: Mutex::new(State {
                 out: Out::new(socket),
                 calls: Slab::new(),
                 awaited: 0,
                 orphans: 0,
                 crowd: 0,
-                earliest: None,
+                earliest: NEVER,
+                began: None,
                 binds: Slab::new(),
                 running: HashMap::new(),
                 started: 0,
@@ -130,12 +188,29 @@ impl Shared {
                 closed: None,
             }),
             driver: AtomicWaker::new(),
+            rang: AtomicBool::new(false),
             over: Notify::new(),
             room: Notify::new(),
             leaving: AtomicBool::new(false),
             running: AtomicUsize::new(0),
             unsent: AtomicUsize::new(0),
         }
+    }
+
+    /// The alarm rings.
+    pub(super) fn ring(&self) {
+        self.rang.store(true, Ordering::Release);
+        self.driver.wake();
+    }
+
+    #[inline]
+    pub(super) fn tick(&self, now: Instant) -> Tick {
+        tick(self.epoch, now)
+    }
+
+    /// When a tick is.
+    pub(super) fn time(&self, tick: Tick) -> Instant {
+        self.epoch + Duration::from_millis(tick)
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -183,6 +258,7 @@ impl Shared {
         let mut state = self.state.lock();
         if state.peer_leaves.is_none() {
             state.peer_leaves = Some(why.into());
+            self.refuses.store(true, Ordering::Relaxed);
         }
         drop(state);
         self.driver.wake();
@@ -196,6 +272,7 @@ impl Shared {
             return;
         }
         state.closed = Some(Arc::clone(&why));
+        self.refuses.store(true, Ordering::Relaxed);
         let written = state.out.written();
         let mut wakers = Vec::new();
         for (_, slot) in &mut state.calls {

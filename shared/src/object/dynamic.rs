@@ -8,7 +8,8 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Answer, Object, Request, Selected, Servant, Started};
+use super::ending::{Reached, panicked};
+use super::{Answer, Object, Request, Scratch, Selected, Servant, Started};
 use crate::descriptor::Descriptor;
 use crate::value::Value;
 use crate::wire::codec::Codec;
@@ -100,7 +101,7 @@ impl<T: DynamicObject> Object for Dynamic<T> {
         &self.descriptor
     }
 
-    fn start(&self, request: Request<'_>, _reply: &mut Vec<u8>) -> Started {
+    fn start(&self, request: Request<'_>, _: &mut Scratch<'_>) -> Started {
         if request.codec == Codec::Postcard {
             let text = "this object answers dynamic callers only: call it through a dynamic proxy";
             return Started::Done(Err(Refusal::new(Status::BadArguments, text)));
@@ -135,10 +136,7 @@ impl<T: DynamicObject> Object for Dynamic<T> {
             let call = std::panic::AssertUnwindSafe(object.call(method, arguments));
             match call.catch_unwind().await {
                 Ok(result) => answer(result, codec, limit),
-                Err(panic) => Err(Refusal::new(
-                    Status::Panicked,
-                    super::servant::panic_text(&*panic),
-                )),
+                Err(panic) => Err(panicked(Reached::Running, &*panic)),
             }
         }))
     }

@@ -1,12 +1,11 @@
 //! A tarpc service as an object: arguments to request, `serve`, response to result.
 
-use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
-use std::task::{Context as TaskContext, Poll, Waker};
+use std::task::{Context as TaskContext, Waker};
 use std::time::Instant;
 
 use futures_util::FutureExt;
@@ -16,10 +15,11 @@ use tarpc::ServerError;
 use tarpc::context::Context;
 use tarpc::server::Serve;
 
+use super::ending::{Ending, Reached, Stage, guarded, panicked};
 use super::pace::Pace;
-use super::{Answer, Object, Request, Selected, Started};
-use crate::descriptor::{Described, Descriptor, Method, Runs};
-use crate::wire::codec::{Codec, EncodeError};
+use super::scratch::Polled;
+use super::{Answer, Object, Request, Scratch, Selected, Started};
+use crate::descriptor::{Described, Descriptor, Runs};
 use crate::wire::frame::Trace;
 use crate::wire::status::{Refusal, Status};
 
@@ -33,16 +33,23 @@ impl Servant {
         Self(Arc::new(object))
     }
 
-    /// An object from a service that `#[remote]` wrote; `descriptor` has its methods in the order of the request's variants.
-    pub fn new<S, F, Fut>(descriptor: &'static Descriptor, service: S, serve: F) -> Self
+    /// An object from a service that `#[remote]` wrote; `descriptor` has its methods in the order of the request's
+    /// variants. `compute` runs its plain methods, and gives nothing for those that wait, which `serve` runs.
+    pub fn new<S, C, F, Fut>(
+        descriptor: &'static Descriptor,
+        service: S,
+        compute: C,
+        serve: F,
+    ) -> Self
     where
         S: Serve + Clone + Send + Sync + 'static,
         S::Req: DeserializeOwned + Send + 'static,
         S::Resp: Serialize + Send + 'static,
+        C: Fn(&S, S::Req) -> Option<S::Resp> + Send + Sync + 'static,
         F: Fn(S, Context, S::Req) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<S::Resp, ServerError>> + Send + 'static,
     {
-        Self::of(Service::new(descriptor.into(), service, serve))
+        Self::of(Service::new(descriptor.into(), service, compute, serve))
     }
 
     /// An object from a plain tarpc service, described by what its request and response types say.
@@ -57,7 +64,12 @@ impl Servant {
         Fut: Future<Output = Result<S::Resp, ServerError>> + Send + 'static,
     {
         let descriptor = Descriptor::of_tarpc::<S::Req, S::Resp>();
-        Self::of(Service::new(descriptor.into(), service, serve))
+        Self::of(Service::new(
+            descriptor.into(),
+            service,
+            |_: &S, _| None,
+            serve,
+        ))
     }
 
     /// The object.
@@ -75,26 +87,39 @@ impl fmt::Debug for Servant {
 }
 
 /// A tarpc service with its description.
-pub struct Service<S, F> {
+pub struct Service<S, C, F> {
     descriptor: Described,
-    service: S,
+    shared: Arc<Shared<S, C>>,
     serve: F,
-    /// By method number.
-    paces: Arc<[Pace]>,
 }
 
-impl<S, F> Service<S, F> {
-    fn new(descriptor: Described, service: S, serve: F) -> Self {
+/// What calls that run elsewhere take with them.
+struct Shared<S, C> {
+    service: S,
+    compute: C,
+    /// By method number.
+    paces: Box<[Pace]>,
+}
+
+impl<S, C, F> Service<S, C, F> {
+    fn new(descriptor: Described, service: S, compute: C, serve: F) -> Self {
+        let paces = descriptor.methods.iter().map(|method| match method.runs {
+            Runs::Compute => Pace::unknown(),
+            Runs::Async => Pace::trusted(),
+        });
         Self {
-            paces: descriptor.methods.iter().map(|_| Pace::new()).collect(),
+            shared: Arc::new(Shared {
+                paces: paces.collect(),
+                service,
+                compute,
+            }),
             descriptor,
-            service,
             serve,
         }
     }
 }
 
-impl<S, F> fmt::Debug for Service<S, F> {
+impl<S, C, F> fmt::Debug for Service<S, C, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Service")
             .field("service", &self.descriptor.service)
@@ -102,11 +127,12 @@ impl<S, F> fmt::Debug for Service<S, F> {
     }
 }
 
-impl<S, F, Fut> Object for Service<S, F>
+impl<S, C, F, Fut> Object for Service<S, C, F>
 where
     S: Serve + Clone + Send + Sync + 'static,
     S::Req: DeserializeOwned + Send + 'static,
     S::Resp: Serialize + Send + 'static,
+    C: Fn(&S, S::Req) -> Option<S::Resp> + Send + Sync + 'static,
     F: Fn(S, Context, S::Req) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<S::Resp, ServerError>> + Send + 'static,
 {
@@ -114,138 +140,160 @@ where
         &self.descriptor
     }
 
-    fn start(&self, request: Request<'_>, reply: &mut Vec<u8>) -> Started {
+    fn start(&self, request: Request<'_>, scratch: &mut Scratch<'_>) -> Started {
         let Selected::Number(number) = request.method else {
-            return refuse(
-                Status::UnknownMethod,
-                "this object answers only the methods it describes",
-            );
+            return refuse("this object answers only the methods it describes");
         };
-        let Some(method) = self.descriptor.methods.get(usize::from(number)) else {
-            return refuse(Status::UnknownMethod, "no method has this number");
+        let method = self.descriptor.methods.get(usize::from(number));
+        let pace = self.shared.paces.get(usize::from(number));
+        let (Some(method), Some(pace)) = (method, pace) else {
+            return refuse("no method has this number");
         };
-        let decoded = caught(|| {
-            request
+        let ending = Ending::new(method, &request);
+        let started = guarded(Reached::Reading, |stage| {
+            let arguments = request
                 .codec
                 .decode_variant::<S::Req>(number, request.arguments)
-        });
-        let arguments = match decoded {
-            Ok(Ok(arguments)) => arguments,
-            Ok(Err(e)) => return refuse(Status::BadArguments, format!("{method}: {e}")),
-            Err(panic) => {
-                return refuse(
-                    Status::BadArguments,
-                    format!("{method}: reading them panicked: {panic}"),
-                );
-            }
-        };
-        let context = context(request.deadline, request.trace);
-        let ending = Ending::new(method, &request);
-        match method.runs {
-            Runs::Compute => match self.paces.get(usize::from(number)) {
-                Some(pace) if pace.runs_in_place() => {
-                    self.compute_here(pace, context, arguments, &ending, reply)
+                .map_err(|e| Refusal::new(Status::BadArguments, format!("{method}: {e}")))?;
+            stage.reached(Reached::Running);
+            match (method.runs, pace.runs_in_place()) {
+                (Runs::Compute, true) => {
+                    let (response, took) = scratch.laps.time(|| self.shared.compute(arguments));
+                    pace.note(took);
+                    ending.append(&response?, stage, scratch.reply)?;
+                    Ok(Started::Done(Ok(())))
                 }
-                _ => self.compute(number, context, arguments, ending),
-            },
-            Runs::Async => self.wait(context, arguments, ending, reply),
+                (Runs::Compute, false) => Ok(self.compute(number, arguments, ending)),
+                (Runs::Async, in_place) => {
+                    let context = context(request.deadline(), request.trace);
+                    let call = (self.serve)(self.shared.service.clone(), context, arguments);
+                    if in_place {
+                        wait_here(pace, call, ending, stage, scratch)
+                    } else {
+                        Ok(self.wait(number, call, ending))
+                    }
+                }
+            }
+        });
+        started.unwrap_or_else(|refusal| Started::Done(Err(refusal)))
+    }
+}
+
+impl<S: Serve, C: Fn(&S, S::Req) -> Option<S::Resp>> Shared<S, C> {
+    #[inline]
+    fn compute(&self, arguments: S::Req) -> Result<S::Resp, Refusal> {
+        let response = (self.compute)(&self.service, arguments);
+        response.ok_or_else(|| Refusal::new(Status::BadResult, "a plain fn cannot wait"))
+    }
+
+    fn note(&self, number: u16, began: Instant) {
+        if let Some(pace) = self.paces.get(usize::from(number)) {
+            pace.note(began.elapsed());
         }
     }
 }
 
-impl<S, F, Fut> Service<S, F>
+impl<S, C, F> Service<S, C, F>
 where
-    S: Serve + Clone + Send + Sync + 'static,
+    S: Serve + Send + Sync + 'static,
     S::Req: Send + 'static,
     S::Resp: Serialize + Send + 'static,
-    F: Fn(S, Context, S::Req) -> Fut,
-    Fut: Future<Output = Result<S::Resp, ServerError>> + Send + 'static,
+    C: Fn(&S, S::Req) -> Option<S::Resp> + Send + Sync + 'static,
 {
-    /// Runs a method that is known to be cheap.
-    fn compute_here(
-        &self,
-        pace: &Pace,
-        context: Context,
-        arguments: S::Req,
-        ending: &Ending,
-        reply: &mut Vec<u8>,
-    ) -> Started {
-        let began = Instant::now();
-        let ended = compute((self.serve)(self.service.clone(), context, arguments));
-        pace.note(began.elapsed());
-        Started::Done(ended.and_then(|result| ending.append(result, reply)))
-    }
-
-    fn compute(&self, number: u16, context: Context, arguments: S::Req, ending: Ending) -> Started {
-        // Calling an async fn runs nothing of it yet.
-        let future = (self.serve)(self.service.clone(), context, arguments);
-        let paces = Arc::clone(&self.paces);
+    /// Has a plain method run where it holds nobody up.
+    fn compute(&self, number: u16, arguments: S::Req, ending: Ending) -> Started {
+        let shared = Arc::clone(&self.shared);
         Started::Computes(Box::new(move || {
-            let began = Instant::now();
-            let ended = compute(future);
-            if let Some(pace) = paces.get(usize::from(number)) {
-                pace.note(began.elapsed());
-            }
-            ending.answer(ended?)
+            guarded(Reached::Running, |stage| {
+                let began = Instant::now();
+                let response = shared.compute(arguments);
+                shared.note(number, began);
+                ending.answer(&response?, stage)
+            })
         }))
     }
 
-    fn wait(
-        &self,
-        context: Context,
-        arguments: S::Req,
-        ending: Ending,
-        reply: &mut Vec<u8>,
-    ) -> Started {
-        let mut future = Box::pin((self.serve)(self.service.clone(), context, arguments));
-        match poll_once(future.as_mut()) {
-            Ok(Poll::Ready(result)) => Started::Done(ending.append(result, reply)),
-            Err(panic) => refuse(Status::Panicked, panic),
-            Ok(Poll::Pending) => Started::Waits(Box::pin(async move {
-                match AssertUnwindSafe(future).catch_unwind().await {
-                    Ok(result) => ending.answer(result),
-                    Err(panic) => Err(Refusal::new(Status::Panicked, panic_text(&*panic))),
-                }
-            })),
-        }
+    /// Has a method wait in a task of its own from the beginning, because its first steps take long.
+    fn wait<Fut>(&self, number: u16, call: Fut, ending: Ending) -> Started
+    where
+        Fut: Future<Output = Result<S::Resp, ServerError>> + Send + 'static,
+    {
+        let shared = Arc::clone(&self.shared);
+        Started::Waits(Box::pin(async move {
+            let mut call = std::pin::pin!(call);
+            let began = Instant::now();
+            let first = std::future::poll_fn(|cx| {
+                let first = guarded(Reached::Running, |_| Ok(call.as_mut().poll(cx)));
+                std::task::Poll::Ready(first)
+            });
+            let first = first.await?;
+            shared.note(number, began);
+            match first {
+                std::task::Poll::Ready(result) => answer(result, &ending),
+                std::task::Poll::Pending => finish(call, &ending).await,
+            }
+        }))
     }
 }
 
-/// Runs a plain fn, which is over at its first poll.
+/// Runs a method that is ready at once or waits for something; its first steps take no time that anybody would notice.
 #[inline]
-fn compute<R>(
-    future: impl Future<Output = Result<R, ServerError>>,
-) -> Result<Result<R, ServerError>, Refusal> {
-    match poll_once(pin!(future)) {
-        Ok(Poll::Ready(result)) => Ok(result),
-        Ok(Poll::Pending) => Err(Refusal::new(Status::BadResult, "a plain fn cannot wait")),
-        Err(panic) => Err(Refusal::new(Status::Panicked, panic)),
+fn wait_here<R, Fut>(
+    pace: &Pace,
+    call: Fut,
+    ending: Ending,
+    stage: &Stage,
+    scratch: &mut Scratch<'_>,
+) -> Result<Started, Refusal>
+where
+    R: Serialize + Send + 'static,
+    Fut: Future<Output = Result<R, ServerError>> + Send + 'static,
+{
+    // Whoever keeps a future that waits polls it again with a real waker.
+    let mut context = TaskContext::from_waker(Waker::noop());
+    let spare = &mut *scratch.spare;
+    let (polled, took) = scratch.laps.time(|| spare.poll_once(call, &mut context));
+    pace.note(took);
+    match polled {
+        Polled::Ready(result) => {
+            ending.append(&result.map_err(error)?, stage, scratch.reply)?;
+            Ok(Started::Done(Ok(())))
+        }
+        Polled::Pending(call) => Ok(Started::Waits(Box::pin(async move {
+            finish(Pin::new(&mut { call }), &ending).await
+        }))),
     }
 }
 
-/// Polls with a waker that does nothing: whoever keeps a pending future polls it again with a real one.
-fn poll_once<F: Future>(future: Pin<&mut F>) -> Result<Poll<F::Output>, String> {
-    let mut context = TaskContext::from_waker(Waker::noop());
-    caught(|| future.poll(&mut context))
+/// Waits for a method's end.
+async fn finish<R, Fut>(call: Pin<&mut Fut>, ending: &Ending) -> Answer
+where
+    R: Serialize,
+    Fut: Future<Output = Result<R, ServerError>>,
+{
+    match AssertUnwindSafe(call).catch_unwind().await {
+        Ok(result) => answer(result, ending),
+        Err(panic) => Err(panicked(Reached::Running, &*panic)),
+    }
 }
 
-fn refuse(status: Status, text: impl Into<String>) -> Started {
-    Started::Done(Err(Refusal::new(status, text)))
+fn answer<R: Serialize>(result: Result<R, ServerError>, ending: &Ending) -> Answer {
+    let response = result.map_err(error)?;
+    guarded(Reached::Writing, |stage| ending.answer(&response, stage))
 }
 
-/// Runs foreign code; a panic becomes its text.
-fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
-    std::panic::catch_unwind(AssertUnwindSafe(run)).map_err(|panic| panic_text(&*panic))
+#[cold]
+fn error(error: ServerError) -> Refusal {
+    Refusal::new(Status::Error, error.detail)
 }
 
-pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "(no text)".into())
+#[cold]
+fn refuse(text: &str) -> Started {
+    Started::Done(Err(Refusal::new(Status::UnknownMethod, text)))
 }
 
 /// tarpc's context of a call. Asking tarpc for one looks for a span and draws random numbers, so one is kept and copied.
-fn context(deadline: Instant, trace: Option<Trace>) -> Context {
+fn context(deadline: Instant, trace: Option<&Trace>) -> Context {
     static TEMPLATE: LazyLock<Context> = LazyLock::new(tarpc::context::current);
     let mut context = *TEMPLATE;
     context.deadline = deadline;
@@ -254,97 +302,4 @@ fn context(deadline: Instant, trace: Option<Trace>) -> Context {
         context.trace_context.span_id = trace.span_id.into();
     }
     context
-}
-
-/// What is needed to write a result once the request is gone.
-struct Ending {
-    codec: Codec,
-    max_result_bytes: usize,
-    /// A dynamic caller gets the error of a `Result` as a failure: it knows no types to find it in the value.
-    unwraps: bool,
-}
-
-impl Ending {
-    fn new(method: &Method, request: &Request<'_>) -> Self {
-        Self {
-            codec: request.codec,
-            max_result_bytes: request.max_result_bytes,
-            unwraps: request.codec != Codec::Postcard && method.returns_result(),
-        }
-    }
-
-    fn answer<R: Serialize>(&self, result: Result<R, ServerError>) -> Answer {
-        let mut reply = Vec::new();
-        self.append(result, &mut reply)?;
-        Ok(reply)
-    }
-
-    #[inline]
-    fn append<R: Serialize>(
-        &self,
-        result: Result<R, ServerError>,
-        reply: &mut Vec<u8>,
-    ) -> Result<(), Refusal> {
-        let response = match result {
-            Ok(response) => response,
-            Err(e) => return Err(Refusal::new(Status::Error, e.detail)),
-        };
-        if self.unwraps {
-            return self.append_unwrapped(&response, reply);
-        }
-        match caught(|| {
-            self.codec
-                .encode_content(&response, reply, self.max_result_bytes)
-        }) {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(e)) => Err(Refusal::new(Status::BadResult, bad_result(&e))),
-            Err(panic) => Err(Refusal::new(
-                Status::BadResult,
-                format!("writing it panicked: {panic}"),
-            )),
-        }
-    }
-
-    fn append_unwrapped<R: Serialize>(
-        &self,
-        response: &R,
-        reply: &mut Vec<u8>,
-    ) -> Result<(), Refusal> {
-        let mut content = Vec::new();
-        let value = match caught(|| {
-            Codec::MessagePack.encode_content(response, &mut content, self.max_result_bytes)
-        }) {
-            Ok(Ok(())) => Codec::MessagePack
-                .decode::<Result<crate::value::Value, crate::value::Value>>(&content)
-                .map_err(|e| Refusal::new(Status::BadResult, e.0))?,
-            Ok(Err(e)) => return Err(Refusal::new(Status::BadResult, bad_result(&e))),
-            Err(panic) => {
-                return Err(Refusal::new(
-                    Status::BadResult,
-                    format!("writing it panicked: {panic}"),
-                ));
-            }
-        };
-        match value {
-            Ok(value) => self
-                .codec
-                .encode(&value, reply, self.max_result_bytes)
-                .map_err(|e| Refusal::new(Status::BadResult, bad_result(&e))),
-            Err(error) => Err(Refusal::new(
-                Status::Error,
-                error
-                    .as_str()
-                    .map_or_else(|| error.to_string(), str::to_owned),
-            )),
-        }
-    }
-}
-
-fn bad_result(error: &EncodeError) -> String {
-    match error {
-        EncodeError::TooLarge { limit } => {
-            format!("it takes more than {limit} bytes, the longest message this connection allows")
-        }
-        EncodeError::Serialize(text) => text.clone(),
-    }
 }

@@ -191,12 +191,67 @@ pub fn frame_bytes(buffer: &[u8], limit: u32) -> Result<Option<usize>, FrameErro
     Ok(Some(LENGTH_BYTES + bytes as usize))
 }
 
+impl<'a> ReplyFrame<'a> {
+    /// Reads a reply from what stands behind its length; `None` for anything else, which [`Frame::parse`] tells apart.
+    #[inline(always)]
+    pub fn read(bytes: &'a [u8]) -> Option<Self> {
+        let (head, body) = bytes.split_first_chunk::<{ REPLY_HEADER_BYTES - LENGTH_BYTES }>()?;
+        let [kind::REPLY, _, s0, s1, id @ ..] = head else {
+            return None;
+        };
+        Some(Self {
+            status: u16::from_le_bytes([*s0, *s1]),
+            id: u32::from_le_bytes(*id),
+            body,
+        })
+    }
+}
+
+impl<'a> CallFrame<'a> {
+    /// Reads a call by number and without a trace from what stands behind its length; `None` for anything else, which
+    /// [`Frame::parse`] tells apart.
+    #[inline(always)]
+    pub fn read(bytes: &'a [u8]) -> Option<Self> {
+        let (head, body) = bytes.split_first_chunk::<{ CALL_HEADER_BYTES - LENGTH_BYTES }>()?;
+        let &[
+            kind::CALL,
+            flags,
+            m0,
+            m1,
+            i0,
+            i1,
+            i2,
+            i3,
+            h0,
+            h1,
+            h2,
+            h3,
+            deadline @ ..,
+        ] = head
+        else {
+            return None;
+        };
+        if flags & flag::MUST_KNOW & !flag::ONEWAY != 0 {
+            return None;
+        }
+        Some(Self {
+            flags,
+            method: u16::from_le_bytes([m0, m1]),
+            id: u32::from_le_bytes([i0, i1, i2, i3]),
+            handle: u32::from_le_bytes([h0, h1, h2, h3]),
+            deadline_ms: u32::from_le_bytes(deadline),
+            trace: None,
+            name: None,
+            body,
+        })
+    }
+}
+
 impl<'a> Frame<'a> {
     /// Reads a frame from what stands behind its length.
     ///
     /// # Errors
     /// When the bytes are not a frame that this version knows.
-    #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, FrameError> {
         let Some((&kind, rest)) = bytes.split_first() else {
             return Err(FrameError::Short { kind: 0 });
@@ -331,7 +386,7 @@ fn begin(out: &mut Vec<u8>, kind: u8) -> usize {
 }
 
 /// Fills in the length of the frame that began at `start`.
-#[inline]
+#[inline(always)]
 pub fn end(out: &mut [u8], start: usize) {
     let bytes = out.len().saturating_sub(start + LENGTH_BYTES);
     let length = u32::try_from(bytes).unwrap_or(u32::MAX).to_le_bytes();
@@ -341,7 +396,7 @@ pub fn end(out: &mut [u8], start: usize) {
 }
 
 /// Begins a call; the arguments are appended next, then [`end`] closes it.
-#[inline]
+#[inline(always)]
 pub fn begin_call(out: &mut Vec<u8>, call: &CallFrame<'_>) -> usize {
     let start = out.len();
     let mut head = [0; CALL_HEADER_BYTES];
@@ -364,7 +419,7 @@ pub fn begin_call(out: &mut Vec<u8>, call: &CallFrame<'_>) -> usize {
 }
 
 /// Begins a reply; the result is appended next, then [`end`] closes it.
-#[inline]
+#[inline(always)]
 pub fn begin_reply(out: &mut Vec<u8>, status: u16, id: u32) -> usize {
     let start = out.len();
     let mut head = [0; REPLY_HEADER_BYTES];

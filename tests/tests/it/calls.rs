@@ -8,7 +8,9 @@ use std::sync::Arc;
 use farcall::{Arguments, DynamicProxy, Value};
 use tokio::task::JoinSet;
 
-use crate::harness::{Desk as _, DeskProxy, Gate, House, assert_ends, assert_unconnected, soon};
+use crate::harness::{
+    Desk as _, DeskProxy, Gate, House, assert_ends, assert_unconnected, begun, soon,
+};
 
 #[tokio::test]
 async fn a_call_brings_its_value() {
@@ -75,7 +77,7 @@ async fn replies_come_in_any_order() {
 #[tokio::test]
 async fn a_panic_is_its_callers_failure_and_nobody_elses() {
     let house = House::new().await;
-    let bystander = house.desk.wait(5);
+    let bystander = begun(house.desk.wait(5)).await;
     house.gate().arrived(1).await;
 
     assert_ends(
@@ -85,7 +87,7 @@ async fn a_panic_is_its_callers_failure_and_nobody_elses() {
     );
     let computing = soon(house.desk.panic_computing("out of paper".into())).await;
     assert_ends(computing, "Failed(Panic)", &["out of paper"]);
-    let later = house.desk.panic_later("out of time".into());
+    let later = begun(house.desk.panic_later("out of time".into())).await;
     house.gate().arrived(1).await;
     house.gate().open(2);
     assert_ends(soon(later).await, "Failed(Panic)", &["out of time"]);
@@ -170,9 +172,9 @@ fn travels<T: Send + 'static>(future: T) -> T {
 }
 
 #[tokio::test]
-async fn a_call_begins_before_it_is_awaited_and_outlives_its_proxy() {
+async fn a_call_outlives_its_proxy() {
     let house = House::new().await;
-    let call = travels(house.desk.clone().wait(4));
+    let call = begun(travels(house.desk.clone().wait(4))).await;
     house.gate().arrived(1).await;
     house.gate().open(1);
     assert_eq!(soon(call).await, Ok(4));
@@ -181,7 +183,7 @@ async fn a_call_begins_before_it_is_awaited_and_outlives_its_proxy() {
 #[tokio::test]
 async fn a_call_that_is_dropped_is_cancelled_at_the_daemon() {
     let house = House::new().await;
-    let call = house.desk.wait(1);
+    let call = begun(house.desk.wait(1)).await;
     house.gate().arrived(1).await;
     drop(call);
     house.gate().abandoned(1).await;

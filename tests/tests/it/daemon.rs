@@ -6,7 +6,7 @@ use farcall::{CallError, Daemon, Proxy as _, Retries};
 
 use crate::harness::{
     Clerk, Desk as _, DeskProxy, House, LOOPBACK, NameService, Wire, assert_ends,
-    assert_unconnected, assert_words, ending, soon,
+    assert_unconnected, assert_words, begun, ending, soon,
 };
 
 /// A daemon that drains has nothing to wait for but its calls.
@@ -15,8 +15,8 @@ const QUICKLY: Duration = Duration::from_secs(2);
 #[tokio::test]
 async fn calls_in_flight_are_answered_before_the_daemon_ends_and_new_ones_are_refused() {
     let house = House::new().await;
-    let waits = house.desk.wait(1);
-    let computes = house.desk.grind(2);
+    let waits = begun(house.desk.wait(1)).await;
+    let computes = begun(house.desk.grind(2)).await;
     house.gate().arrived(2).await;
     let meanwhile = async {
         for attempt in [house.desk.with_retries(Retries::Never), house.desk.clone()] {
@@ -52,7 +52,7 @@ async fn an_idle_daemon_ends_at_once() {
 #[tokio::test]
 async fn calls_that_outlast_the_grace_time_are_cut_and_their_callers_know() {
     let house = House::with(Daemon::builder().grace(Duration::from_millis(50))).await;
-    let call = house.desk.wait(1);
+    let call = begun(house.desk.wait(1)).await;
     house.gate().arrived(1).await;
     soon(house.daemon.shutdown()).await;
     assert_ends(
@@ -67,8 +67,8 @@ async fn calls_that_outlast_the_grace_time_are_cut_and_their_callers_know() {
 async fn dropping_the_daemon_cuts_its_connections_and_gives_every_caller_an_outcome() {
     let house = House::new().await;
     let other = house.daemon.clone();
-    let waits = house.desk.wait(1);
-    let computes = house.desk.grind(2);
+    let waits = begun(house.desk.wait(1)).await;
+    let computes = begun(house.desk.grind(2)).await;
     house.gate().arrived(2).await;
     drop(other);
     assert_eq!(soon(house.desk.square(2)).await, Ok(4));
@@ -118,7 +118,7 @@ async fn an_id_is_taken_once_and_free_again_after_its_object_went() {
     assert_words(&error, &["'desk'", "hosted here already"]);
     house.works().await;
 
-    let waits = house.desk.wait(1);
+    let waits = begun(house.desk.wait(1)).await;
     house.gate().arrived(1).await;
     assert!(soon(house.daemon.unregister("desk")).await);
     assert!(!soon(house.daemon.unregister("desk")).await);

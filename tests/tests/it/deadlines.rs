@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use farcall::Daemon;
 
-use crate::harness::{DeskProxy, House, Wire, assert_ends, soon};
+use crate::harness::{DeskProxy, House, Wire, assert_ends, begun, soon};
 
 /// Long enough that a local call is answered within it as a rule, short enough to wait for.
 const SHORT: Duration = Duration::from_millis(200);
@@ -32,7 +32,7 @@ async fn a_deadline_of_centuries_works() {
         assert_eq!(soon(patient.square(3)).await, Ok(9));
         assert_eq!(soon(patient.echo("x".into())).await, Ok("x".into()));
         assert_eq!(soon(patient.note("x".into())).await, Ok(()));
-        let waits = patient.wait(3);
+        let waits = begun(patient.wait(3)).await;
         house.gate().arrived(1).await;
         house.gate().open(1);
         assert_eq!(soon(waits).await, Ok(3));
@@ -43,7 +43,7 @@ async fn a_deadline_of_centuries_works() {
 async fn a_method_that_never_ends_is_cancelled_at_the_deadline_of_its_call() {
     let house = House::new().await;
     let begin = Instant::now();
-    let call = house.desk.with_deadline(SHORT).wait(1);
+    let call = begun(house.desk.with_deadline(SHORT).wait(1)).await;
     assert_ends(
         soon(call).await,
         "Unknown(Deadline)",
@@ -58,7 +58,7 @@ async fn a_method_that_never_ends_is_cancelled_at_the_deadline_of_its_call() {
 #[tokio::test]
 async fn a_method_that_computes_past_the_deadline_leaves_its_caller_free() {
     let house = House::new().await;
-    let call = house.desk.with_deadline(SHORT).grind(1);
+    let call = begun(house.desk.with_deadline(SHORT).grind(1)).await;
     assert_ends(soon(call).await, "Unknown(Deadline)", &[]);
     // The late result is for nobody.
     house.gate().open(1);
@@ -69,7 +69,7 @@ async fn a_method_that_computes_past_the_deadline_leaves_its_caller_free() {
 async fn a_deadline_holds_for_the_proxy_it_was_set_on_and_for_no_other() {
     let house = House::new().await;
     let hasty = house.desk.with_deadline(SHORT);
-    let patient = house.desk.wait(1);
+    let patient = begun(house.desk.wait(1)).await;
     assert_ends(soon(hasty.wait(2)).await, "Unknown(Deadline)", &["200ms"]);
     assert_ends(
         soon(hasty.with_deadline(SHORT / 2).wait(3)).await,
@@ -84,11 +84,11 @@ async fn a_deadline_holds_for_the_proxy_it_was_set_on_and_for_no_other() {
 #[tokio::test]
 async fn a_call_whose_deadline_is_over_before_a_thread_is_free_never_runs() {
     let house = House::with(Daemon::builder().compute_threads(1)).await;
-    let first = house.desk.grind(1);
+    let first = begun(house.desk.grind(1)).await;
     house.gate().arrived(1).await;
     let hasty = house.desk.with_deadline(SHORT);
     assert_ends(soon(hasty.grind(2)).await, "Unknown(Deadline)", &[]);
-    let last = house.desk.grind(3);
+    let last = begun(house.desk.grind(3)).await;
     soon(house.desk.echo(String::new())).await.unwrap();
     house.gate().open(2);
     assert_eq!((soon(first).await, soon(last).await), (Ok(1), Ok(3)));
@@ -100,7 +100,7 @@ async fn all_attempts_of_a_call_share_one_deadline() {
     let house = House::new().await;
     let wire = Wire::to(house.daemon.address()).await;
     let desk = soon(DeskProxy::connect(&wire.uri("desk"))).await.unwrap();
-    let waits = desk.wait(1);
+    let waits = begun(desk.wait(1)).await;
     house.gate().arrived(1).await;
     // Whoever connects from now on is cut off at once.
     wire.point_at(&"127.0.0.1:1".parse().unwrap());

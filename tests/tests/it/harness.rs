@@ -6,8 +6,10 @@ mod house;
 mod outcomes;
 mod wire;
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::Location;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 pub(crate) use desk::{Clerk, Desk, DeskProxy};
@@ -21,6 +23,17 @@ pub(crate) const LOOPBACK: &str = "127.0.0.1:0";
 
 /// Longer than anything here takes: past it a test fails, with its line, rather than hang.
 const SOON: Duration = Duration::from_secs(10);
+
+/// Begins a call without waiting for its end, as a task that awaits it does.
+pub(crate) async fn begun<F: Future>(call: F) -> Pin<Box<F>> {
+    let mut call = Box::pin(call);
+    poll_fn(|cx| {
+        assert!(call.as_mut().poll(cx).is_pending(), "it was over at once");
+        Poll::Ready(())
+    })
+    .await;
+    call
+}
 
 /// Awaits what has to happen by itself; a test fails when it does not.
 #[track_caller]

@@ -4,7 +4,9 @@ use std::os::unix::net::UnixListener;
 
 use farcall::{Arguments, Daemon, DynamicProxy, Value};
 
-use crate::harness::{DeskProxy, House, assert_ends, assert_unconnected, assert_words, soon};
+use crate::harness::{
+    DeskProxy, House, assert_ends, assert_unconnected, assert_words, begun, soon,
+};
 
 struct Place {
     _directory: tempfile::TempDir,
@@ -36,7 +38,7 @@ async fn calls_go_over_a_unix_socket_as_over_tcp() {
         "Failed(Panic)",
         &["oh", &place.address],
     );
-    let dropped = house.desk.wait(1);
+    let dropped = begun(house.desk.wait(1)).await;
     house.gate().arrived(1).await;
     drop(dropped);
     house.gate().abandoned(1).await;
@@ -49,7 +51,7 @@ async fn calls_go_over_a_unix_socket_as_over_tcp() {
 async fn a_daemon_that_ends_takes_its_socket_file_along() {
     let place = place();
     let house = House::at(Daemon::builder(), &place.address).await;
-    let waits = house.desk.wait(1);
+    let waits = begun(house.desk.wait(1)).await;
     house.gate().arrived(1).await;
     house.gate().open(1);
     soon(house.daemon.shutdown()).await;

@@ -26,6 +26,16 @@ pub(super) fn emit(contract: &Contract, names: &Names) -> TokenStream {
         quote! { #(#attributes)* #signature; }
     });
     let delegated = delegated(contract, names);
+    let computed = contract
+        .methods
+        .iter()
+        .filter(|method| method.runs == Runs::Compute)
+        .map(|method| computed(contract, method, names));
+    let waits = contract
+        .methods
+        .iter()
+        .any(|method| method.runs == Runs::Async)
+        .then(|| quote!(_ => ::core::option::Option::None,));
     quote! {
         #(#attributes)*
         #visibility trait #name: ::core::marker::Sized + ::core::marker::Send + ::core::marker::Sync + 'static {
@@ -36,6 +46,7 @@ pub(super) fn emit(contract: &Contract, names: &Names) -> TokenStream {
                 #private::Servant::new(
                     #request::descriptor(),
                     #server::new(self),
+                    |service: &#server<Self>, request| match request { #(#computed)* #waits },
                     <#server<Self> as #private::tarpc::server::Serve>::serve,
                 )
             }
@@ -47,6 +58,20 @@ pub(super) fn emit(contract: &Contract, names: &Names) -> TokenStream {
         }
 
         #delegated
+    }
+}
+
+/// The arm that runs a plain method at once: no future, no copy of the service.
+fn computed(contract: &Contract, method: &Method, names: &Names) -> TokenStream {
+    let Names {
+        request, response, ..
+    } = names;
+    let trait_name = &contract.name;
+    let (variant, name, arguments) = (&method.variant, &method.name, argument_names(method));
+    quote! {
+        #request::#variant { #(#arguments),* } => ::core::option::Option::Some(
+            #response::#variant(<Self as #trait_name>::#name(&*service.0 #(, #arguments)*)),
+        ),
     }
 }
 

@@ -3,14 +3,14 @@
 use farcall::{Daemon, Proxy as _, Retries};
 use tokio::task::JoinSet;
 
-use crate::harness::{House, assert_ends, soon};
+use crate::harness::{House, assert_ends, begun, soon};
 
 #[tokio::test]
 async fn a_full_compute_queue_rejects_and_answers_those_that_wait() {
     let house = House::with(Daemon::builder().compute_threads(1).max_compute_queue(1)).await;
-    let runs = house.desk.grind(1);
+    let runs = begun(house.desk.grind(1)).await;
     house.gate().arrived(1).await;
-    let waits = house.desk.grind(2);
+    let waits = begun(house.desk.grind(2)).await;
     let over = soon(house.desk.grind(3)).await;
     assert_ends(
         over,
@@ -27,9 +27,9 @@ async fn a_full_compute_queue_rejects_and_answers_those_that_wait() {
 #[tokio::test]
 async fn an_overloaded_daemon_is_tried_again_when_the_call_is_idempotent() {
     let house = House::with(Daemon::builder().compute_threads(1).max_compute_queue(1)).await;
-    let runs = house.desk.grind(1);
+    let runs = begun(house.desk.grind(1)).await;
     house.gate().arrived(1).await;
-    let waits = house.desk.grind(2);
+    let waits = begun(house.desk.grind(2)).await;
     let never = house.desk.with_retries(Retries::Never);
     assert_ends(soon(never.square(3)).await, "Rejected(Overloaded)", &[]);
     let mut again = JoinSet::new();
@@ -45,9 +45,10 @@ async fn an_overloaded_daemon_is_tried_again_when_the_call_is_idempotent() {
 async fn computing_holds_up_neither_io_nor_methods_that_wait() {
     let house = House::new().await;
     let cores = std::thread::available_parallelism().unwrap().get();
-    let busy: Vec<_> = (0..2 * cores as u64)
-        .map(|number| house.desk.grind(number))
-        .collect();
+    let mut busy = Vec::new();
+    for number in 0..2 * cores as u64 {
+        busy.push(begun(house.desk.grind(number)).await);
+    }
     house.gate().arrived(cores as u32).await;
     assert_eq!(
         soon(house.desk.echo("hello".into())).await,
@@ -67,10 +68,10 @@ async fn computing_holds_up_neither_io_nor_methods_that_wait() {
 #[tokio::test]
 async fn a_call_that_is_dropped_while_it_waits_for_a_thread_never_runs() {
     let house = House::with(Daemon::builder().compute_threads(1)).await;
-    let first = house.desk.grind(1);
+    let first = begun(house.desk.grind(1)).await;
     house.gate().arrived(1).await;
-    drop(house.desk.grind(2));
-    let last = house.desk.grind(3);
+    drop(begun(house.desk.grind(2)).await);
+    let last = begun(house.desk.grind(3)).await;
     // Answered after the cancel was read, since both take the same way.
     soon(house.desk.echo(String::new())).await.unwrap();
     house.gate().open(2);

@@ -1,12 +1,11 @@
 //! Arguments and results that do not go as they should: refused, not writable, nested too deep, too large.
 
-use std::panic::AssertUnwindSafe;
-
 use bytes::Bytes;
 use farcall::{Daemon, Limits};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use tokio::task::JoinSet;
 
-use crate::harness::{House, assert_ends, assert_words, ending, soon};
+use crate::harness::{House, assert_ends, assert_words, begun, ending, soon};
 
 /// Every number is written, only even ones are read.
 #[derive(Debug, Serialize, Deserialize)]
@@ -165,7 +164,7 @@ async fn an_argument_that_its_type_refuses_is_rejected() {
 async fn an_argument_that_cannot_be_written_is_not_sent() {
     let house = House::new().await;
     let scribe = scribe(&house).await;
-    let bystander = house.desk.wait(1);
+    let bystander = begun(house.desk.wait(1)).await;
     house.gate().arrived(1).await;
     assert_ends(
         soon(scribe.ink(Ink::Dries)).await,
@@ -184,13 +183,12 @@ async fn an_argument_that_panics_while_it_is_written_panics_its_caller_and_leave
  {
     let house = House::new().await;
     let scribe = scribe(&house).await;
-    let bystander = house.desk.wait(1);
+    let bystander = begun(house.desk.wait(1)).await;
     house.gate().arrived(1).await;
-    let panic = std::panic::catch_unwind(AssertUnwindSafe(|| drop(scribe.ink(Ink::Spills))));
-    assert_eq!(
-        panic.unwrap_err().downcast_ref::<&str>(),
-        Some(&"the ink spilled")
-    );
+    let mut caller = JoinSet::new();
+    caller.spawn(scribe.ink(Ink::Spills));
+    let panic = caller.join_next().await.unwrap().unwrap_err().into_panic();
+    assert_eq!(panic.downcast_ref::<&str>(), Some(&"the ink spilled"));
     house.gate().open(1);
     assert_eq!(soon(bystander).await, Ok(1));
     assert_eq!(soon(scribe.ink(Ink::Flows)).await, Ok(()));

@@ -8,7 +8,7 @@ use farcall_shared::wire::status::Status;
 use super::wire::{
     DEPTH, ECHO, Open, Probe, Raw, Said, WAIT, any, bind, bind_probe, call, call_with, reply,
 };
-use crate::harness::{DeskProxy, House, soon};
+use crate::harness::{DeskProxy, House, begun, soon};
 
 #[tokio::test]
 async fn what_no_peer_may_do_ends_the_connection_with_a_fault_that_names_it() {
@@ -147,7 +147,7 @@ async fn proxies_that_go_in_the_order_they_came_leave_their_connection_as_it_was
     for _ in 0..3 {
         proxies.push(soon(DeskProxy::connect(&house.uri)).await.unwrap());
     }
-    let call = house.desk.wait(7);
+    let call = begun(house.desk.wait(7)).await;
     house.gate().arrived(1).await;
     proxies.into_iter().for_each(drop);
     let next = soon(DeskProxy::connect(&house.uri)).await.unwrap();

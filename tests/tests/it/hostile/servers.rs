@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use farcall::{Address, CallError, Daemon};
+use farcall::{Address, CallError, Connections, Daemon, Limits, Remote};
 use farcall_shared::wire::frame;
 use farcall_shared::wire::handshake::Side;
 use tokio::net::TcpListener;
@@ -10,7 +10,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
 use super::wire::{Raw, Said, any, hello, reply};
-use crate::harness::{Clerk, Desk, DeskProxy, LOOPBACK, soon};
+use crate::harness::{Clerk, Desk, DeskProxy, LOOPBACK, begun, soon};
 
 /// Calls in flight when the server misbehaves.
 const CALLS: u64 = 50;
@@ -162,7 +162,7 @@ async fn a_server_that_closes_before_or_inside_a_reply_ends_each_call_and_the_pr
     })
     .await;
     let desk = fake.desk().await;
-    let call = desk.wait(1);
+    let call = begun(desk.wait(1)).await;
     let rest: JoinSet<_> = (1..CALLS).map(|n| desk.wait(n)).collect();
     // Half a reply is none: the end of the server is what ends the calls.
     soon(desk.with_deadline(Duration::from_millis(200)).wait(2))
@@ -278,23 +278,28 @@ async fn a_server_that_is_none_is_told_as_such() {
 #[tokio::test]
 async fn a_server_that_falls_silent_is_given_up_after_the_silence_limit() {
     let fake = Fake::start(hello(Side::Accepted), |_| None).await;
-    let desk = fake.desk().await;
-    let calls: JoinSet<_> = (0..CALLS).map(|n| desk.wait(n)).collect();
-    soon(desk.note("sent behind them".into())).await.unwrap();
-    // From here on time is what passes when nobody has anything to do.
-    tokio::time::pause();
+    let limits = Limits {
+        heartbeat: Duration::from_millis(100),
+        silence: Duration::from_millis(400),
+        ..Limits::default()
+    };
+    let own = Connections::with_limits(limits);
+    let uri = format!("far:desk@{}", fake.address);
+    let remote = Remote::connect_with(&own, &uri, DeskProxy::descriptor());
+    let desk = DeskProxy::over(soon(remote).await.unwrap());
     let began = Instant::now();
+    let calls: JoinSet<_> = (0..CALLS).map(|n| desk.wait(n)).collect();
     for end in soon(calls.join_all()).await {
         match end {
             Err(CallError::Unknown { reason, .. }) => {
-                assert!(reason.to_string().contains("silent for 7.5s"), "{reason}")
+                assert!(reason.to_string().contains("silent for 400ms"), "{reason}")
             }
             other => panic!("{other:?}"),
         }
     }
     let took = began.elapsed();
     assert!(
-        took < Duration::from_millis(7_600) && took > Duration::from_millis(7_000),
+        took >= Duration::from_millis(400) && took < Duration::from_secs(4),
         "{took:?}"
     );
 }

@@ -7,7 +7,7 @@ use farcall::{Daemon, Proxy as _, Publication};
 
 use crate::harness::{
     Clerk, Desk as _, DeskProxy, House, LOOPBACK, NameService, Wire, assert_ends,
-    assert_unconnected, soon,
+    assert_unconnected, begun, soon,
 };
 
 /// A daemon that publishes in a name service.
@@ -79,7 +79,7 @@ async fn parties_that_know_each_other_need_no_name_service() {
 
     assert_eq!(soon(desk.count()).await, Ok(1));
     // Even a new connection goes where the old one went.
-    let call = desk.wait(7);
+    let call = begun(desk.wait(7)).await;
     house.gate().arrived(1).await;
     wire.cut().await;
     assert_ends(soon(call).await, "Unknown(Disconnected)", &[]);

@@ -1,0 +1,182 @@
+//! What a connection waits for in time. Pure: it is told ticks, it answers what is due.
+
+use super::Limits;
+
+/// Milliseconds since the connection began.
+pub(super) type Tick = u64;
+
+/// A tick that does not come.
+pub(super) const NEVER: Tick = Tick::MAX;
+
+/// How long the peer may take to close after a go-away, in ms: calls it sent before it read of it are still refused in
+/// words.
+pub(super) const LINGER: Tick = 1_000;
+
+/// The times of one connection.
+#[derive(Debug)]
+pub(super) struct Clock {
+    heartbeat: Tick,
+    silence: Tick,
+    stall: Tick,
+    /// When the peer was last heard.
+    heard: Tick,
+    /// True when it was pinged since.
+    pinged: bool,
+    /// Since when the socket has taken nothing, and how many bytes it had taken until then.
+    blocked: Option<(Tick, u64)>,
+    /// Since when everything is answered after this side's go-away.
+    drained: Option<Tick>,
+}
+
+/// What is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// Nothing yet.
+    Nothing,
+    /// The peer is to be asked whether it is there.
+    Ping,
+    /// The peer said nothing for too long.
+    Silent,
+    /// The peer took nothing for too long.
+    Stalled,
+    /// The peer had its time to close.
+    Drained,
+}
+
+impl Clock {
+    pub(super) fn new(limits: &Limits) -> Self {
+        let ticks = |time: std::time::Duration| Tick::try_from(time.as_millis()).unwrap_or(NEVER);
+        Self {
+            heartbeat: ticks(limits.heartbeat),
+            silence: ticks(limits.silence),
+            stall: ticks(limits.stall),
+            heard: 0,
+            pinged: false,
+            blocked: None,
+            drained: None,
+        }
+    }
+
+    /// The peer said something.
+    #[inline]
+    pub(super) fn hear(&mut self, now: Tick) {
+        self.heard = now;
+        self.pinged = false;
+    }
+
+    /// The socket takes no more, after so many bytes.
+    pub(super) fn block(&mut self, now: Tick, written: u64) {
+        match self.blocked {
+            Some((_, before)) if before == written => {}
+            _ => self.blocked = Some((now, written)),
+        }
+    }
+
+    /// The socket took all.
+    #[inline]
+    pub(super) fn unblock(&mut self) {
+        self.blocked = None;
+    }
+
+    /// Everything is answered after this side's go-away.
+    pub(super) fn drain(&mut self, now: Tick) {
+        self.drained.get_or_insert(now);
+    }
+
+    /// Something is in flight.
+    #[inline]
+    pub(super) fn go_on(&mut self) {
+        self.drained = None;
+    }
+
+    /// When something is due at the earliest, if nothing happens until then.
+    #[inline]
+    pub(super) fn next(&self) -> Tick {
+        let wait = if self.pinged {
+            self.silence
+        } else {
+            self.heartbeat
+        };
+        let mut next = self.heard.saturating_add(wait);
+        if let Some((since, _)) = self.blocked {
+            next = next.min(since.saturating_add(self.stall));
+        }
+        if let Some(since) = self.drained {
+            next = next.min(since.saturating_add(LINGER));
+        }
+        next
+    }
+
+    /// What is due. Nothing can be heard of a peer that is not read; the stall limit watches it.
+    pub(super) fn due(&mut self, now: Tick, reads: bool) -> Due {
+        let over = |since: Tick, wait: Tick| now >= since.saturating_add(wait);
+        if self
+            .blocked
+            .is_some_and(|(since, _)| over(since, self.stall))
+        {
+            return Due::Stalled;
+        }
+        if self.drained.is_some_and(|since| over(since, LINGER)) {
+            return Due::Drained;
+        }
+        if !reads {
+            self.hear(now);
+            return Due::Nothing;
+        }
+        if self.pinged && over(self.heard, self.silence) {
+            return Due::Silent;
+        }
+        if !self.pinged && over(self.heard, self.heartbeat) {
+            self.pinged = true;
+            return Due::Ping;
+        }
+        Due::Nothing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clock() -> Clock {
+        Clock::new(&Limits::default())
+    }
+
+    #[test]
+    fn a_silent_peer_is_pinged_once_and_then_given_up() {
+        let mut clock = clock();
+        clock.hear(100);
+        assert_eq!(clock.next(), 2_600);
+        assert_eq!(clock.due(2_599, true), Due::Nothing);
+        assert_eq!(clock.due(2_600, true), Due::Ping);
+        assert_eq!(clock.next(), 7_600);
+        assert_eq!(clock.due(7_599, true), Due::Nothing);
+        assert_eq!(clock.due(7_600, true), Due::Silent);
+        clock.hear(7_600);
+        assert_eq!(clock.due(7_601, true), Due::Nothing);
+    }
+
+    #[test]
+    fn a_peer_that_is_not_read_is_not_silent_but_may_be_stalled() {
+        let mut clock = clock();
+        clock.block(5_000, 77);
+        assert_eq!(clock.due(30_000, false), Due::Nothing);
+        // It took some: the time begins anew.
+        clock.block(30_000, 78);
+        assert_eq!(clock.due(59_999, false), Due::Nothing);
+        clock.block(59_999, 78);
+        assert_eq!(clock.due(60_000, false), Due::Stalled);
+    }
+
+    #[test]
+    fn after_a_go_away_the_peer_has_a_second_from_the_last_answer_on() {
+        let mut clock = clock();
+        clock.drain(10);
+        clock.drain(500);
+        assert_eq!(clock.next(), 1_010);
+        clock.go_on();
+        assert_eq!(clock.due(1_010, true), Due::Nothing);
+        clock.drain(1_100);
+        assert_eq!(clock.due(2_100, true), Due::Drained);
+    }
+}

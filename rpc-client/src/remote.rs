@@ -4,11 +4,10 @@ mod attempts;
 mod binding;
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
-use std::task::Poll;
 use std::time::Duration;
 
 use farcall_shared::call::Call;
@@ -224,19 +223,16 @@ impl Remote {
         let first = match bound {
             None => First::NotBound,
             Some(bound) => {
-                let which = method.which();
-                let started = poll_fn(|cx| {
-                    Poll::Ready(bound.start(which, &arguments, self.deadline, cx.waker()))
-                });
-                match started.await {
-                    Err(reason) => First::NotStarted(bound.clone(), reason),
-                    Ok(mut pending) => {
-                        let ended = (&mut pending).await;
-                        match bound.conclude_with(which, ended, &read) {
-                            Ok(value) => return Ok(value),
-                            Err(error) => First::Ended(bound.clone(), pending.began(), error),
-                        }
+                let mut attempt = bound.attempt(method.which(), &arguments, self.deadline);
+                let ended = (&mut attempt).await;
+                match ended {
+                    Outcome::NotSent(reason) if attempt.began().is_none() => {
+                        First::NotStarted(bound.clone(), reason)
                     }
+                    ended => match bound.conclude_with(method.which(), ended, &read) {
+                        Ok(value) => return Ok(value),
+                        Err(error) => First::Ended(bound.clone(), attempt.began(), error),
+                    },
                 }
             }
         };
@@ -339,7 +335,7 @@ impl Remote {
 /// How far the first attempt came.
 enum First {
     /// It was sent at that time, and ended without a value.
-    Ended(Bound, Instant, CallError),
+    Ended(Bound, Option<Instant>, CallError),
     /// It could not be sent.
     NotStarted(Bound, NotSent),
     /// There is no connection yet.
@@ -349,8 +345,8 @@ enum First {
 impl First {
     fn began(&self) -> Instant {
         match self {
-            Self::Ended(_, began, _) => *began,
-            Self::NotStarted(..) | Self::NotBound => Instant::now(),
+            Self::Ended(_, Some(began), _) => *began,
+            _ => Instant::now(),
         }
     }
 }

@@ -60,13 +60,12 @@ impl Pool {
         Ok(pool)
     }
 
-    /// Queues a job.
-    pub(crate) fn submit(&self, job: Job) -> Result<(), Full> {
+    /// Queues a job, or gives it back.
+    pub(crate) fn submit(&self, job: Job) -> Result<(), (Full, Job)> {
         let mut queue = self.shared.queue.lock();
         if queue.jobs.len() >= queue.most {
-            return Err(Full {
-                waiting: queue.jobs.len(),
-            });
+            let waiting = queue.jobs.len();
+            return Err((Full { waiting }, job));
         }
         queue.jobs.push_back(job);
         let somebody_sleeps = queue.idle > 0;
@@ -138,23 +137,27 @@ mod tests {
             began.send(()).unwrap();
             gate.recv().unwrap();
         }))
+        .ok()
         .unwrap();
         begin.recv().unwrap();
         let (done, end) = mpsc::channel();
         pool.submit(Box::new(move || done.send(()).unwrap()))
+            .ok()
             .unwrap();
-        assert_eq!(pool.submit(Box::new(|| {})), Err(Full { waiting: 1 }));
+        let refused = pool.submit(Box::new(|| {})).map_err(|(full, _)| full);
+        assert_eq!(refused, Err(Full { waiting: 1 }));
         release.send(()).unwrap();
         end.recv().unwrap();
-        pool.submit(Box::new(|| {})).unwrap();
+        pool.submit(Box::new(|| {})).ok().unwrap();
     }
 
     #[test]
     fn a_job_that_panics_takes_no_thread_with_it() {
         let pool = Pool::start(1, 10).unwrap();
-        pool.submit(Box::new(|| panic!("on purpose"))).unwrap();
+        assert!(pool.submit(Box::new(|| panic!("on purpose"))).is_ok());
         let (done, end) = mpsc::channel();
         pool.submit(Box::new(move || done.send(7).unwrap()))
+            .ok()
             .unwrap();
         assert_eq!(end.recv().unwrap(), 7);
     }

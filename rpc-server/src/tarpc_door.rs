@@ -182,7 +182,7 @@ async fn first_on_the_pool<R: Send + 'static>(
             Poll::Pending => Begun::Waits(future),
         });
     });
-    if let Err(full) = core.pool.submit(job) {
+    if let Err((full, _)) = core.pool.submit(job) {
         let text = format!(
             "overloaded: {} compute calls are waiting here already",
             full.waiting

@@ -26,4 +26,5 @@ pub mod __private {
     pub use crate::descriptor::{Descriptor, Method, Runs};
     pub use crate::error::CallError;
     pub use crate::object::Servant;
+    pub use crate::wire::blob::{self, Blob};
 }

@@ -6,6 +6,7 @@
 
 mod alarm;
 mod bound;
+mod buffers;
 mod callee;
 mod caller;
 mod clock;
@@ -17,8 +18,8 @@ mod shared;
 
 use std::sync::Arc;
 
-pub use bound::{Bind, Bound, Posted, Which, target};
-pub use caller::{Body, Outcome, Pending, Reply};
+pub use bound::{Attempt, Bind, Bound, Posted, Which, target};
+pub use caller::{Body, Outcome, Reply};
 pub use driver::Driver;
 pub use limits::Limits;
 pub use open::{Identity, OpenError, accept, connect};
@@ -48,8 +49,8 @@ pub trait Host: Send + Sync + 'static {
     /// Runs a job where no I/O is held up.
     ///
     /// # Errors
-    /// Overloaded, when too many jobs wait already.
-    fn compute(&self, job: Job) -> Result<(), Refusal>;
+    /// Overloaded, when too many jobs wait already; with the job.
+    fn compute(&self, job: Job) -> Result<(), (Refusal, Job)>;
 
     /// Owns the tasks of calls that wait.
     fn tasks(&self) -> &TaskTracker;

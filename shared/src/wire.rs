@@ -2,9 +2,11 @@
 //!
 //! `docs/PROTOCOL.md` is the specification; the golden bytes in these rooms hold it in place.
 
+pub mod blob;
 pub mod codec;
 pub mod depth;
 pub mod frame;
+pub mod frames;
 pub mod handshake;
 mod read;
 pub mod status;

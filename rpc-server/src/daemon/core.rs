@@ -150,10 +150,10 @@ impl Host for Visible {
         self.0.table.find(id, incarnation)
     }
 
-    fn compute(&self, job: Job) -> Result<(), Refusal> {
-        self.0.pool.submit(job).map_err(|full| {
+    fn compute(&self, job: Job) -> Result<(), (Refusal, Job)> {
+        self.0.pool.submit(job).map_err(|(full, job)| {
             let text = format!("{} compute calls are waiting here already", full.waiting);
-            Refusal::new(Status::Overloaded, text)
+            (Refusal::new(Status::Overloaded, text), job)
         })
     }
 

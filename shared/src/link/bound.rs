@@ -1,21 +1,24 @@
 //! An object bound on one connection: a handle, and typed calls to it.
 
-use std::future::poll_fn;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use super::Link;
-use super::caller::{Outcome, Outgoing, Pending, Reply};
+use super::caller::{Body, Outcome, Outgoing, Pending, Reply};
 use super::shared::Shared;
 use crate::call::Call;
 use crate::descriptor::{Described, Descriptor};
 use crate::error::{CallError, Failure, NotSent, Target};
 use crate::names::MAX_NAME_BYTES;
+use crate::wire::blob;
 use crate::wire::codec::{Codec, DecodeError};
 use crate::wire::frame;
 use crate::wire::status::{Status, outcome};
@@ -103,7 +106,7 @@ impl Link {
             .map(|d| d.methods.as_slice())
             .unwrap_or_default();
         frame::put_bind(
-            state.out.frames(),
+            state.out.bytes(),
             &frame::Bind {
                 handle,
                 codec: bind.codec as u8,
@@ -186,12 +189,25 @@ impl Bound {
         .await
     }
 
-    /// Starts a call; `waker` is woken once it ended.
-    ///
-    /// # Errors
-    /// When nothing was sent.
+    /// One attempt at a call: starts when first polled, and ends with its outcome.
     #[inline]
-    pub fn start<A: Serialize + ?Sized>(
+    pub fn attempt<'a, A: Serialize + ?Sized>(
+        &'a self,
+        method: Which<'a>,
+        arguments: &'a A,
+        within: Duration,
+    ) -> Attempt<'a, A> {
+        Attempt {
+            bound: self,
+            method,
+            arguments,
+            within,
+            pending: None,
+        }
+    }
+
+    #[inline]
+    fn start<A: Serialize + ?Sized>(
         &self,
         method: Which<'_>,
         arguments: &A,
@@ -203,25 +219,6 @@ impl Bound {
             .shared()
             .start(&self.outgoing(method, within), arguments, waker)?;
         Ok(Pending::new(self.shared(), started))
-    }
-
-    /// Starts a call when first polled, and waits for its outcome.
-    ///
-    /// # Cancel safety
-    /// Dropping the future cancels the call at the callee.
-    #[inline]
-    pub async fn attempt<A: Serialize + ?Sized>(
-        &self,
-        method: Which<'_>,
-        arguments: &A,
-        within: Duration,
-    ) -> Outcome {
-        let started =
-            poll_fn(|cx| Poll::Ready(self.start(method, arguments, within, cx.waker()))).await;
-        match started {
-            Ok(pending) => pending.await,
-            Err(reason) => Outcome::NotSent(reason),
-        }
     }
 
     /// Sends a one-way call of method number `method`.
@@ -313,7 +310,13 @@ impl Bound {
     ) -> Result<T, CallError> {
         match ended {
             Outcome::Reply(reply) if reply.status == Status::Done as u16 => {
-                read(self.0.codec, &reply.body).map_err(|e| CallError::Failed {
+                let result = match &reply.body {
+                    Body::Long(body) if body.len() >= blob::MIN_BYTES => {
+                        blob::reading(body, || read(self.0.codec, body))
+                    }
+                    body => read(self.0.codec, body),
+                };
+                result.map_err(|e| CallError::Failed {
                     target: self.target(method),
                     reason: Failure::Unreadable(e.0),
                 })
@@ -364,6 +367,48 @@ impl Bound {
     }
 }
 
+/// One attempt at a call.
+///
+/// # Cancel safety
+/// Dropping it cancels the call at the callee.
+#[derive(Debug)]
+pub struct Attempt<'a, A: ?Sized> {
+    bound: &'a Bound,
+    method: Which<'a>,
+    arguments: &'a A,
+    within: Duration,
+    pending: Option<Pending<'a>>,
+}
+
+impl<A: ?Sized> Attempt<'_, A> {
+    /// When it was sent, to the millisecond, if it was.
+    pub fn began(&self) -> Option<Instant> {
+        self.pending.as_ref().map(Pending::began)
+    }
+}
+
+impl<A: Serialize + ?Sized> Future for Attempt<'_, A> {
+    type Output = Outcome;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let this = &mut *self;
+        if let Some(pending) = &mut this.pending {
+            return Pin::new(pending).poll(cx);
+        }
+        let started = this
+            .bound
+            .start(this.method, this.arguments, this.within, cx.waker());
+        match started {
+            Ok(pending) => {
+                this.pending = Some(pending);
+                Poll::Pending
+            }
+            Err(reason) => Poll::Ready(Outcome::NotSent(reason)),
+        }
+    }
+}
+
 /// A one-way call on its way.
 #[derive(Clone, Copy, Debug)]
 pub struct Posted(u64);
@@ -402,7 +447,7 @@ impl Drop for Inner {
             None => return,
         }
         if state.closed.is_none() {
-            frame::put_unbind(state.out.frames(), self.handle);
+            frame::put_unbind(state.out.bytes(), self.handle);
             self.link.0.ask_flush(state);
         }
     }

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::shared::{Running, RunningKind, Shared};
+use super::shared::{Parked, Running, RunningKind, Shared};
 use super::{Host, Hosted};
 use crate::descriptor::{Descriptor, MAX_METHODS, did_you_mean};
 use crate::object::{Answer, Laps, Object, Request, Scratch, Selected, Spare, Started};
 use crate::wire::codec::Codec;
 use crate::wire::cut;
 use crate::wire::frame::{self, Bind, Bound, CallFrame, REPLY_HEADER_BYTES, flag};
+use crate::wire::frames::Frames;
 use crate::wire::status::{Refusal, Status};
 
 /// What the peer bound, by handle.
@@ -147,7 +148,7 @@ impl Callee {
     pub(super) fn call(
         &mut self,
         call: &CallFrame<'_>,
-        replies: &mut Vec<u8>,
+        replies: &mut Frames,
         now: Instant,
     ) -> Result<(), Fault> {
         let oneway = call.flags & flag::ONEWAY != 0;
@@ -155,19 +156,19 @@ impl Callee {
         if running > 0 && !oneway && self.shared.is_running(call.id) {
             return Err(format!("call id {} is in flight already", call.id));
         }
-        let before = replies.len();
-        let start = frame::begin_reply(replies, Status::Done as u16, call.id);
+        let before = replies.mark();
+        frame::begin_reply(&mut replies.bytes, Status::Done as u16, call.id);
         match self.start(call, replies, now, running) {
-            Ok(Started::Done(Ok(()))) if !oneway => frame::end(replies, start),
+            Ok(Started::Done(Ok(()))) if !oneway => replies.end(before),
             started => {
-                replies.truncate(before);
+                replies.undo(before);
                 let refusal = match started {
                     Err(refusal) | Ok(Started::Done(Err(refusal))) => Some(refusal),
                     Ok(Started::Done(Ok(()))) => None,
                     Ok(started) => self.follow(call, started, now),
                 };
                 if let Some(refusal) = refusal {
-                    self.refuse(call, &refusal, replies);
+                    self.refuse(call, &refusal, &mut replies.bytes);
                 }
             }
         }
@@ -187,7 +188,7 @@ impl Callee {
     fn start(
         &mut self,
         call: &CallFrame<'_>,
-        replies: &mut Vec<u8>,
+        replies: &mut Frames,
         now: Instant,
         running: usize,
     ) -> Result<Started, Refusal> {
@@ -232,8 +233,10 @@ impl Callee {
             max_result_bytes: (self.shared.remote.max_message_bytes as usize)
                 .saturating_sub(REPLY_HEADER_BYTES),
         };
+        let (reply, lent) = replies.parts();
         let scratch = &mut Scratch {
-            reply: replies,
+            reply,
+            lent,
             spare,
             laps: &mut self.laps,
         };
@@ -255,6 +258,10 @@ impl Callee {
                 let use_of_id = self.shared.admit(id, oneway, stop);
                 let shared = Arc::clone(&self.shared);
                 let task = host.tasks().spawn(async move {
+                    // Calls that have not begun could all have large results.
+                    if shared.unsent.load(Ordering::Relaxed) > shared.limits.max_unsent_bytes {
+                        shared.wait_until_taken().await;
+                    }
                     let answer = match tokio::time::timeout_at(deadline + SLACK, future).await {
                         Ok(answer) => answer,
                         Err(_) => Err(Refusal::new(Status::Cancelled, "its deadline is over")),
@@ -270,15 +277,36 @@ impl Callee {
                 let use_of_id = self.shared.admit(id, oneway, stop);
                 let shared = Arc::clone(&self.shared);
                 let job = Box::new(move || {
-                    if stopped.load(Ordering::Relaxed) {
-                        return;
-                    }
-                    let answer = compute(work, deadline);
-                    shared.finish(id, use_of_id, answer);
+                    let compute = {
+                        let shared = Arc::clone(&shared);
+                        move || {
+                            if stopped.load(Ordering::Relaxed) {
+                                return;
+                            }
+                            let answer = compute(work, deadline);
+                            shared.finish(id, use_of_id, answer);
+                        }
+                    };
+                    shared.unless_stuffed(id, use_of_id, compute);
                 });
-                let refusal = host.compute(job).err()?;
+                let (refusal, _) = host.compute(job).err()?;
                 self.shared.forget(id, use_of_id);
                 Some(refusal)
+            }
+        }
+    }
+}
+
+impl Callee {
+    /// Has the calls run that waited for the peer to take results.
+    pub(super) fn resume(&self, parked: Vec<Parked>) {
+        for call in parked {
+            let refused = match &self.host {
+                Some(host) => host.compute(call.job).err().map(|(refusal, _)| refusal),
+                None => Some(no_host()),
+            };
+            if let Some(refusal) = refused {
+                self.shared.finish(call.id, call.use_of_id, Err(refusal));
             }
         }
     }
@@ -466,6 +494,19 @@ impl Shared {
         use_of_id
     }
 
+    /// Runs a job now, or parks it while the peer does not take the results there are: many queued calls may have large
+    /// results.
+    fn unless_stuffed(&self, id: u32, use_of_id: u64, job: impl FnOnce() + Send + 'static) {
+        let mut state = self.state.lock();
+        if self.is_stuffed(&state) {
+            let job = Box::new(job);
+            state.parked.push(Parked { id, use_of_id, job });
+            return;
+        }
+        drop(state);
+        job();
+    }
+
     fn stop_with(&self, id: u32, use_of_id: u64, task: tokio::task::AbortHandle) {
         let mut state = self.state.lock();
         if let Some(running) = state.running.get_mut(&id)
@@ -502,12 +543,7 @@ impl Shared {
             return;
         };
         self.running.fetch_sub(1, Ordering::Relaxed);
-        frame::put_refusal(
-            state.out.frames(),
-            Status::Cancelled as u16,
-            id,
-            "cancelled",
-        );
+        frame::put_refusal(state.out.bytes(), Status::Cancelled as u16, id, "cancelled");
         self.ask_flush(state);
         running.stop();
     }

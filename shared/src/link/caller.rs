@@ -18,6 +18,7 @@ use super::shared::{Shared, State};
 use crate::error::{NotSent, Unknown};
 use crate::wire::codec::{Codec, EncodeError};
 use crate::wire::frame::{self, CALL_HEADER_BYTES, CallFrame, LENGTH_BYTES, ReplyFrame, flag};
+use crate::wire::frames::{Frames, Mark};
 
 /// How a call ended, as far as the connection knows.
 #[derive(Debug)]
@@ -53,7 +54,7 @@ const SHORT_BYTES: usize = 22;
 
 impl Body {
     #[inline]
-    fn of(bytes: &[u8]) -> Self {
+    pub(super) fn of(bytes: &[u8]) -> Self {
         let mut short = [0; SHORT_BYTES];
         match short.get_mut(..bytes.len()) {
             Some(place) => {
@@ -73,16 +74,6 @@ impl Deref for Body {
         match self {
             Self::Short(length, bytes) => bytes.get(..usize::from(*length)).unwrap_or(bytes),
             Self::Long(bytes) => bytes,
-        }
-    }
-}
-
-impl Reply {
-    #[inline]
-    fn of(frame: &ReplyFrame<'_>) -> Self {
-        Self {
-            status: frame.status,
-            body: Body::of(frame.body),
         }
     }
 }
@@ -168,9 +159,8 @@ impl Shared {
         let place = state.calls.vacant_entry();
         let id = place.key() as u32;
         let within_ms = milliseconds(call.within);
-        let frames = state.out.frames();
         put_call(
-            frames,
+            state.out.frames(),
             (0, id, within_ms),
             call,
             arguments,
@@ -237,16 +227,44 @@ impl Shared {
 
     /// Waits until so many bytes are written.
     pub(super) async fn wait_until_written(&self, end: u64) -> Result<(), NotSent> {
+        self.wait_until(|state| match &state.closed {
+            _ if state.out.written() >= end => Some(Ok(())),
+            Some(why) => Some(Err(NotSent::Disconnected(why.to_string()))),
+            None => None,
+        })
+        .await
+    }
+
+    /// Waits until a call that was refused as Full may be tried again.
+    pub(super) async fn wait_for_room(&self) {
+        let most = self.remote.max_calls_in_flight as usize;
+        self.wait_until(|state| {
+            let full = state.calls.len() >= most || self.is_stuffed(state);
+            (!full || state.closed.is_some()).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until the peer has taken so much that there may be more for it.
+    pub(super) async fn wait_until_taken(&self) {
+        self.wait_until(|state| (!self.is_stuffed(state) || state.closed.is_some()).then_some(()))
+            .await;
+    }
+
+    /// True while more waits for the peer than it is to be given at once.
+    pub(super) fn is_stuffed(&self, state: &State) -> bool {
+        state.out.unsent() > self.limits.max_unsent_bytes
+    }
+
+    /// Waits until the state gives something.
+    async fn wait_until<T>(&self, given: impl Fn(&State) -> Option<T>) -> T {
         loop {
             let mut told = std::pin::pin!(self.room.notified());
             told.as_mut().enable();
             {
                 let mut state = self.state.lock();
-                if state.out.written() >= end {
-                    return Ok(());
-                }
-                if let Some(why) = &state.closed {
-                    return Err(NotSent::Disconnected(why.to_string()));
+                if let Some(given) = given(&state) {
+                    return given;
                 }
                 state.crowd += 1;
             }
@@ -255,41 +273,26 @@ impl Shared {
         }
     }
 
-    /// Waits until a call that was refused as Full may be tried again.
-    pub(super) async fn wait_for_room(&self) {
-        let mut told = std::pin::pin!(self.room.notified());
-        told.as_mut().enable();
-        {
-            let mut state = self.state.lock();
-            let full = state.calls.len() >= self.remote.max_calls_in_flight as usize
-                || state.out.unsent() > self.limits.max_unsent_bytes;
-            if !full || state.closed.is_some() {
-                return;
-            }
-            state.crowd += 1;
-        }
-        let _leaves = OnDrop(|| self.state.lock().crowd -= 1);
-        told.await;
-    }
-
     /// Stores a reply, and notes who is to be woken; or tells what the peer did wrong.
     #[inline]
     pub(super) fn settle(
         state: &mut State,
         reply: &ReplyFrame<'_>,
+        body: Body,
         woken: &mut Vec<Waker>,
     ) -> Result<(), String> {
+        let status = reply.status;
         let Some(slot) = state.calls.get_mut(reply.id as usize) else {
             return Err(never_made(reply.id));
         };
         match slot {
             Slot::Awaited { waker, .. } => {
                 woken.extend(waker.take());
-                *slot = Slot::Ended(Outcome::Reply(Reply::of(reply)));
+                *slot = Slot::Ended(Outcome::Reply(Reply { status, body }));
                 state.awaited -= 1;
             }
             Slot::Expired { .. } => {
-                *slot = Slot::Ended(Outcome::Reply(Reply::of(reply)));
+                *slot = Slot::Ended(Outcome::Reply(Reply { status, body }));
                 state.orphans -= 1;
             }
             Slot::Orphan => {
@@ -333,7 +336,7 @@ impl Shared {
             };
             *awaited -= 1;
             *orphans += 1;
-            frame::put_cancel(out.frames(), id as u32);
+            frame::put_cancel(out.bytes(), id as u32);
         }
         state.earliest = earliest;
         wakers
@@ -343,7 +346,7 @@ impl Shared {
 /// Appends a call of these flags, id and deadline.
 #[inline]
 fn put_call<A: Serialize + ?Sized>(
-    out: &mut Vec<u8>,
+    out: &mut Frames,
     (flags, id, deadline_ms): (u8, u32, u32),
     call: &Outgoing<'_>,
     arguments: &A,
@@ -358,7 +361,7 @@ fn put_call<A: Serialize + ?Sized>(
         ));
     }
     let named = if call.name.is_some() { flag::NAMED } else { 0 };
-    let before = out.len();
+    let before = out.mark();
     // Also forgets the header when the arguments' own code panics.
     let mut half = HalfFrame {
         out,
@@ -366,7 +369,7 @@ fn put_call<A: Serialize + ?Sized>(
         whole: false,
     };
     let start = frame::begin_call(
-        half.out,
+        &mut half.out.bytes,
         &CallFrame {
             flags: flags | named,
             method: call.method,
@@ -378,12 +381,13 @@ fn put_call<A: Serialize + ?Sized>(
             body: &[],
         },
     );
-    let header = half.out.len() - before - LENGTH_BYTES;
+    let header = half.out.bytes.len() - start - LENGTH_BYTES;
     let limit = (max_message_bytes as usize).saturating_sub(header);
-    match call.codec.encode(arguments, half.out, limit) {
+    let (bytes, lent) = half.out.parts();
+    match call.codec.encode_lending(arguments, bytes, lent, limit) {
         Ok(()) => {
             half.whole = true;
-            frame::end(half.out, start);
+            half.out.end(before);
             Ok(())
         }
         Err(e) => Err(not_encoded(e)),
@@ -407,8 +411,8 @@ fn never_made(id: u32) -> String {
 
 /// Forgets a frame that was not finished.
 struct HalfFrame<'a> {
-    out: &'a mut Vec<u8>,
-    before: usize,
+    out: &'a mut Frames,
+    before: Mark,
     whole: bool,
 }
 
@@ -416,7 +420,7 @@ impl Drop for HalfFrame<'_> {
     #[inline]
     fn drop(&mut self) {
         if !self.whole {
-            self.out.truncate(self.before);
+            self.out.undo(self.before);
         }
     }
 }
@@ -438,11 +442,8 @@ impl<F: FnMut()> Drop for OnDrop<F> {
 }
 
 /// A call in flight; its outcome when awaited.
-///
-/// # Cancel safety
-/// Dropping it cancels the call at the callee.
 #[derive(Debug)]
-pub struct Pending<'a> {
+pub(super) struct Pending<'a> {
     shared: &'a Shared,
     id: u32,
     taken: bool,
@@ -461,7 +462,7 @@ impl<'a> Pending<'a> {
     }
 
     /// When it was made, to the millisecond.
-    pub fn began(&self) -> Instant {
+    pub(super) fn began(&self) -> Instant {
         self.shared.time(self.began)
     }
 }
@@ -527,7 +528,7 @@ impl Drop for Pending<'_> {
                 state.awaited -= 1;
                 state.orphans += 1;
                 if state.closed.is_none() {
-                    frame::put_cancel(state.out.frames(), self.id);
+                    frame::put_cancel(state.out.bytes(), self.id);
                     self.shared.ask_flush(state);
                 }
             }

@@ -12,6 +12,9 @@ pub(super) const NEVER: Tick = Tick::MAX;
 /// words.
 pub(super) const LINGER: Tick = 1_000;
 
+/// How long large buffers that nobody uses are kept, in ms: for a stream of large messages they are taken once.
+const KEPT: Tick = 250;
+
 /// The times of one connection.
 #[derive(Debug)]
 pub(super) struct Clock {
@@ -26,6 +29,8 @@ pub(super) struct Clock {
     blocked: Option<(Tick, u64)>,
     /// Since when everything is answered after this side's go-away.
     drained: Option<Tick>,
+    /// When large buffers were last of use, while there are any.
+    large: Option<Tick>,
 }
 
 /// What is due.
@@ -54,6 +59,7 @@ impl Clock {
             pinged: false,
             blocked: None,
             drained: None,
+            large: None,
         }
     }
 
@@ -89,6 +95,22 @@ impl Clock {
         self.drained = None;
     }
 
+    /// Large buffers are of use.
+    pub(super) fn use_large(&mut self, now: Tick) {
+        self.large = Some(now);
+    }
+
+    /// True while there are large buffers.
+    #[inline]
+    pub(super) fn holds_large(&self) -> bool {
+        self.large.is_some()
+    }
+
+    /// True once, when large buffers were not of use for a while.
+    pub(super) fn rests(&mut self, now: Tick) -> bool {
+        self.large.take_if(|since| now >= *since + KEPT).is_some()
+    }
+
     /// When something is due at the earliest, if nothing happens until then.
     #[inline]
     pub(super) fn next(&self) -> Tick {
@@ -103,6 +125,9 @@ impl Clock {
         }
         if let Some(since) = self.drained {
             next = next.min(since.saturating_add(LINGER));
+        }
+        if let Some(since) = self.large {
+            next = next.min(since.saturating_add(KEPT));
         }
         next
     }
@@ -166,6 +191,17 @@ mod tests {
         assert_eq!(clock.due(59_999, false), Due::Nothing);
         clock.block(59_999, 78);
         assert_eq!(clock.due(60_000, false), Due::Stalled);
+    }
+
+    #[test]
+    fn large_buffers_are_given_back_a_while_after_their_last_use() {
+        let mut clock = clock();
+        clock.use_large(100);
+        clock.use_large(200);
+        assert_eq!(clock.next(), 450);
+        assert!(!clock.rests(449));
+        assert!(clock.rests(450));
+        assert!(!clock.rests(1_000));
     }
 
     #[test]

@@ -8,30 +8,40 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::time::Instant;
 
 use super::Host;
 use super::alarm::Alarm;
 use super::bound;
+use super::buffers::{Buffers, TRUSTED_BYTES};
 use super::callee::{Callee, Fault};
+use super::caller::Body;
 use super::clock::{Clock, Due, LINGER, NEVER, Tick};
 use super::out::Flush;
 use super::shared::{Shared, State};
 use crate::net::Reading;
+use crate::wire::blob;
 use crate::wire::frame::{self, CallFrame, Frame, LENGTH_BYTES, ReplyFrame};
+use crate::wire::frames::Frames;
 
 /// Room for one read.
 const READ_BYTES: usize = 64 << 10;
 
-/// A read buffer larger than this is given back when it is empty.
-const KEPT_CAPACITY: usize = 128 << 10;
+/// A buffer larger than this is given back when it was of no use for a while.
+const LARGE: usize = 128 << 10;
+
+/// A message larger than this gets a buffer of its own, for whoever keeps a blob out of it.
+const OWN_BYTES: usize = blob::MIN_BYTES;
 
 /// Replies handed to their callers before callers on other threads get at the state.
 const REPLIES_PER_LOCK: usize = 64;
 
 /// Reads in one turn before other tasks get theirs.
 const READS_PER_TURN: usize = 8;
+
+/// Frames handled in one turn before other tasks get theirs: a flood on one connection must not hold up the others.
+const FRAMES_PER_TURN: usize = 512;
 
 thread_local! {
     /// A read buffer for whichever connection has something to read: an idle connection holds none.
@@ -48,7 +58,7 @@ pub struct Driver {
     callee: Callee,
     hosts: bool,
     /// Frames made during this turn.
-    replies: Vec<u8>,
+    replies: Frames,
     woken: Vec<Waker>,
     /// The last ping of this turn.
     ping: Option<u64>,
@@ -58,6 +68,15 @@ pub struct Driver {
     armed: Tick,
     /// The earliest deadline of the calls in flight when the driver last looked.
     earliest: Tick,
+    /// Frames that this turn may still handle.
+    budget: usize,
+    buffers: Buffers,
+    /// The size of the large message that came last, when nothing else came since.
+    expected: usize,
+    /// How much of a large message is read before anything else.
+    missing: usize,
+    /// The largest message of this turn, or all that waited to be written, in bytes.
+    moved: usize,
     /// True when this turn only lets other tasks add to the batch.
     yielded: bool,
     /// True when this turn left something unread or unhandled because the peer does not take its replies.
@@ -99,13 +118,18 @@ impl Driver {
             callee: Callee::new(Arc::clone(&shared), host),
             reading,
             received,
-            replies: Vec::new(),
+            replies: Frames::default(),
             woken: Vec::new(),
             ping: None,
             clock: Clock::new(&shared.limits),
             alarm: Alarm::new(Arc::downgrade(&shared)),
             armed: NEVER,
             earliest: NEVER,
+            budget: 0,
+            buffers: Buffers::default(),
+            expected: 0,
+            missing: 0,
+            moved: 0,
             yielded: false,
             held_back: false,
             discards: None,
@@ -125,6 +149,7 @@ impl Driver {
 
     /// Reads and handles what is there; true when that made frames to write.
     fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
+        self.budget = FRAMES_PER_TURN;
         let mut received = std::mem::take(&mut self.received);
         // What came behind the handshake, or was left when the peer did not take its replies.
         let mut result = if received.is_empty() || self.is_choked() {
@@ -132,7 +157,7 @@ impl Driver {
         } else {
             self.handle_all(&mut received)
         };
-        if received.capacity() == 0 {
+        if received.capacity() == 0 && self.expected == 0 {
             received = SPARE.take().unwrap_or_default();
         }
         for turn in 0.. {
@@ -140,14 +165,12 @@ impl Driver {
             if result.is_err() || self.held_back {
                 break;
             }
-            if turn == READS_PER_TURN {
+            if turn == READS_PER_TURN || self.budget == 0 {
                 cx.waker().wake_by_ref();
                 break;
             }
-            if received.capacity() - received.len() < READ_BYTES / 4 {
-                received.reserve(READ_BYTES);
-            }
-            match self.reading.poll_read(cx, &mut received) {
+            let most = self.make_room(&mut received);
+            match self.reading.poll_read(cx, &mut received, most) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(0)) => {
                     result = Err(End::Lost("the peer closed the connection".into()))
@@ -156,20 +179,55 @@ impl Driver {
                 Poll::Ready(Err(e)) => result = Err(End::Lost(e.to_string())),
             }
         }
-        if !received.is_empty() {
-            self.received = received;
-        } else if received.capacity() <= KEPT_CAPACITY {
+        if received.is_empty() && received.capacity() <= LARGE && self.expected == 0 {
             SPARE.set(Some(received));
+        } else {
+            self.received = received;
         }
         if let Some(token) = self.ping.take() {
-            frame::put_pong(&mut self.replies, token);
+            frame::put_pong(&mut self.replies.bytes, token);
         }
         let produced = !self.replies.is_empty();
         if produced {
-            self.shared.state.lock().out.append(&mut self.replies);
+            self.shared
+                .state
+                .lock()
+                .out
+                .frames()
+                .append(&mut self.replies);
         }
         self.woken.drain(..).for_each(Waker::wake);
         result.map(|()| produced)
+    }
+
+    /// Makes room for a read; gives how much it may read.
+    fn make_room(&mut self, received: &mut BytesMut) -> usize {
+        if self.missing > 0 {
+            return self.missing;
+        }
+        if received.is_empty() && self.expected > 0 {
+            // Large messages often come in a row and of one size: such a one is then read right into its own buffer.
+            if received.capacity() < self.expected {
+                *received = self.buffers.take(self.expected);
+            }
+            return self.expected;
+        }
+        if received.capacity() - received.len() < READ_BYTES / 4 {
+            received.reserve(READ_BYTES);
+        }
+        usize::MAX
+    }
+
+    /// A message of its own out of the read buffer.
+    fn cut_out(&mut self, received: &mut BytesMut, bytes: usize) -> Bytes {
+        self.expected = bytes;
+        if received.len() == bytes && received.capacity() < 2 * bytes {
+            return self.buffers.lend(std::mem::take(received));
+        }
+        let mut own = self.buffers.take(bytes);
+        own.extend_from_slice(received.get(..bytes).unwrap_or_default());
+        received.advance(bytes);
+        self.buffers.lend(own)
     }
 
     /// A peer that does not take its replies gets no further calls read. A side that only calls always reads:
@@ -197,9 +255,25 @@ impl Driver {
         // Held over a run of replies, and let go now and then for the callers on other threads.
         let mut state = None;
         let mut settled = 0;
-        while let Some(rest) = received.get(at..) {
+        self.missing = 0;
+        while let Some(rest) = received.get(at..).filter(|_| self.budget > 0) {
             match frame::frame_bytes(rest, limit) {
                 Ok(Some(total)) if total <= rest.len() => {
+                    self.budget -= 1;
+                    if total <= OWN_BYTES {
+                        self.expected = 0;
+                    }
+                    if total > OWN_BYTES {
+                        received.advance(at);
+                        at = 0;
+                        state = None;
+                        let message = self.cut_out(received, total);
+                        result = self.handle_large(message, now);
+                        if result.is_err() || self.is_choked() {
+                            break;
+                        }
+                        continue;
+                    }
                     at += total;
                     let frame = &rest[LENGTH_BYTES..total];
                     if let Some(reply) = ReplyFrame::read(frame) {
@@ -208,7 +282,9 @@ impl Driver {
                             state = None;
                         }
                         let state = state.get_or_insert_with(|| shared.state.lock());
-                        result = Shared::settle(state, &reply, &mut self.woken).map_err(End::Fault);
+                        let body = Body::of(reply.body);
+                        result = Shared::settle(state, &reply, body, &mut self.woken)
+                            .map_err(End::Fault);
                     } else {
                         state = None;
                         result = match CallFrame::read(frame) {
@@ -221,10 +297,10 @@ impl Driver {
                     }
                 }
                 Ok(Some(total)) => {
-                    // Grows with what really arrives, never by what is only announced.
-                    let more = (total - rest.len()).min(rest.len().max(READ_BYTES));
                     received.advance(at);
-                    received.reserve(more);
+                    if total > OWN_BYTES {
+                        self.await_rest(received, total);
+                    }
                     return Ok(());
                 }
                 Ok(None) => break,
@@ -236,6 +312,41 @@ impl Driver {
         }
         received.advance(at);
         result
+    }
+
+    /// Has the rest of a large message read into one buffer with its beginning, and nothing else.
+    fn await_rest(&mut self, received: &mut BytesMut, bytes: usize) {
+        let here = received.len();
+        if received.capacity() < bytes {
+            // Grows with what really arrives, never by all that is announced.
+            let more = (bytes - here).min(here.max(TRUSTED_BYTES));
+            if here > TRUSTED_BYTES / 2 {
+                received.reserve(more);
+            } else {
+                let mut own = self.buffers.take(bytes);
+                own.extend_from_slice(received);
+                let mut small = std::mem::replace(received, own);
+                small.clear();
+                if small.capacity() <= LARGE {
+                    SPARE.set(Some(small));
+                }
+            }
+        }
+        self.missing = (bytes - here).min(received.capacity() - here);
+    }
+
+    /// Handles a frame that is worth not to be copied.
+    fn handle_large(&mut self, frame: Bytes, now: Instant) -> Result<(), End> {
+        self.moved = self.moved.max(frame.len());
+        let fields = frame.get(LENGTH_BYTES..).unwrap_or_default();
+        match ReplyFrame::read(fields) {
+            Some(reply) => {
+                let body = Body::Long(frame.slice_ref(reply.body));
+                let mut state = self.shared.state.lock();
+                Shared::settle(&mut state, &reply, body, &mut self.woken).map_err(End::Fault)
+            }
+            None => blob::reading(&frame, || self.handle(fields, now)),
+        }
     }
 
     #[inline]
@@ -251,12 +362,14 @@ impl Driver {
             Frame::Call(call) => return self.call(&call, now),
             Frame::Reply(reply) => {
                 let mut state = self.shared.state.lock();
-                return Shared::settle(&mut state, &reply, &mut self.woken).map_err(End::Fault);
+                let body = Body::of(reply.body);
+                return Shared::settle(&mut state, &reply, body, &mut self.woken)
+                    .map_err(End::Fault);
             }
             Frame::Bind(bind) => {
                 return self
                     .callee
-                    .bind(&bind, &mut self.replies)
+                    .bind(&bind, &mut self.replies.bytes)
                     .map_err(End::Fault);
             }
             Frame::Unbind(handle) => self.callee.unbind(handle),
@@ -291,6 +404,7 @@ impl Driver {
     fn write(&mut self, cx: &mut Context<'_>, produced: bool) -> Result<(), End> {
         let shared = Arc::clone(&self.shared);
         let mut state = shared.state.lock();
+        let waited = state.out.unsent();
         if !state.out.is_empty() {
             if !produced && state.out.flush == Flush::Asked && !self.yielded {
                 // Tasks that are ready now add their frames to the batch before it goes: one write for all of them.
@@ -312,8 +426,20 @@ impl Driver {
         let crowded = state.crowd > 0 && state.out.unsent() <= shared.limits.max_unsent_bytes;
         let drained = self.is_drained(&state);
         let peer_waits_for_us = state.peer_leaves.is_some();
+        let mut parked = Vec::new();
+        if state.out.unsent() <= shared.limits.max_unsent_bytes / 2 {
+            std::mem::swap(&mut parked, &mut state.parked);
+        }
         self.earliest = state.earliest;
+        let held = state.out.capacity().max(self.replies.bytes.capacity());
         drop(state);
+        self.callee.resume(parked);
+        self.moved = self.moved.max(waited);
+        let large = held.max(self.received.capacity()) > LARGE || self.expected > 0;
+        if large && (self.moved > OWN_BYTES || !self.clock.holds_large()) {
+            self.clock.use_large(shared.tick(Instant::now()));
+        }
+        self.moved = 0;
         if drained && peer_waits_for_us {
             return Err(End::Drained);
         }
@@ -390,10 +516,19 @@ impl Driver {
             }
         }
         self.earliest = state.earliest;
+        if self.clock.rests(now) {
+            state.out.rest();
+            self.replies = Frames::default();
+            self.buffers.rest();
+            self.expected = 0;
+            if self.received.is_empty() {
+                self.received = BytesMut::new();
+            }
+        }
         let limits = &self.shared.limits;
         match self.clock.due(now, reads) {
             Due::Nothing => {}
-            Due::Ping => frame::put_ping(state.out.frames(), 0),
+            Due::Ping => frame::put_ping(state.out.bytes(), 0),
             Due::Silent => {
                 let text = format!("the peer was silent for {:?}", limits.silence);
                 return Err(End::Lost(text));
@@ -422,7 +557,7 @@ impl Driver {
         let end = loop {
             bytes.clear();
             bytes.reserve(READ_BYTES);
-            match self.reading.poll_read(cx, &mut bytes) {
+            match self.reading.poll_read(cx, &mut bytes, READ_BYTES) {
                 Poll::Pending => break Poll::Pending,
                 Poll::Ready(Ok(0) | Err(_)) => break Poll::Ready(()),
                 Poll::Ready(Ok(count)) => {
@@ -442,7 +577,7 @@ impl Driver {
     /// Tells the peer why the connection ends, as far as the socket takes it.
     fn say(&mut self, fault: &str) {
         let mut state = self.shared.state.lock();
-        frame::put_fault(state.out.frames(), fault);
+        frame::put_fault(state.out.bytes(), fault);
         let _ = state.out.write();
     }
 }

@@ -1,12 +1,10 @@
 //! The bytes on their way out of a connection, shared by all who write.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::task::{Context, Poll};
 
 use crate::net::Writing;
-
-/// Past this capacity an emptied buffer is given back.
-const KEPT_CAPACITY: usize = 64 << 10;
+use crate::wire::frames::Frames;
 
 /// Who writes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,25 +17,38 @@ pub(super) enum Flush {
     Blocked,
 }
 
+/// The most parts that one write takes: the blobs and what is between them.
+const PARTS: usize = 16;
+
 /// Unsent frames, back to back.
 #[derive(Debug)]
 pub(super) struct Out {
     /// Gone once the connection is over: what is shared must not keep a socket open.
     socket: Option<Writing>,
-    bytes: Vec<u8>,
-    /// How many of `bytes` are written already.
-    sent: usize,
-    /// How many bytes were written before `bytes`.
+    frames: Frames,
+    /// How much of `frames` is written already: of its own bytes, of its blobs, and how many blobs are begun.
+    sent: Sent,
+    /// How many bytes were written before `frames`.
     base: u64,
     pub(super) flush: Flush,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Sent {
+    bytes: usize,
+    lent_bytes: usize,
+    /// Blobs that are written whole.
+    blobs: usize,
+    /// Bytes of the blob after those.
+    of_blob: usize,
 }
 
 impl Out {
     pub(super) fn new(socket: Writing) -> Self {
         Self {
             socket: Some(socket),
-            bytes: Vec::new(),
-            sent: 0,
+            frames: Frames::default(),
+            sent: Sent::default(),
             base: 0,
             flush: Flush::Idle,
         }
@@ -45,40 +56,49 @@ impl Out {
 
     /// Where frames are appended.
     #[inline]
-    pub(super) fn frames(&mut self) -> &mut Vec<u8> {
-        &mut self.bytes
+    pub(super) fn frames(&mut self) -> &mut Frames {
+        &mut self.frames
     }
 
-    /// Appends frames made elsewhere, taking over their buffer when this one is empty.
-    pub(super) fn append(&mut self, frames: &mut Vec<u8>) {
-        if self.bytes.is_empty() {
-            std::mem::swap(&mut self.bytes, frames);
-        } else {
-            self.bytes.extend_from_slice(frames);
-            frames.clear();
+    /// Where frames without blobs are appended.
+    #[inline]
+    pub(super) fn bytes(&mut self) -> &mut Vec<u8> {
+        &mut self.frames.bytes
+    }
+
+    /// The memory it holds, in bytes.
+    #[inline]
+    pub(super) fn capacity(&self) -> usize {
+        self.frames.bytes.capacity()
+    }
+
+    /// Gives back the memory that no frame is in.
+    pub(super) fn rest(&mut self) {
+        if self.frames.is_empty() {
+            self.frames = Frames::default();
         }
     }
 
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.frames.is_empty()
     }
 
     /// Bytes that wait.
     #[inline]
     pub(super) fn unsent(&self) -> usize {
-        self.bytes.len() - self.sent
+        self.frames.len() - self.sent.bytes - self.sent.lent_bytes
     }
 
     /// Bytes written since the connection began.
     pub(super) fn written(&self) -> u64 {
-        self.base + self.sent as u64
+        self.base + (self.sent.bytes + self.sent.lent_bytes) as u64
     }
 
     /// What [`written`](Self::written) will be once everything appended so far is out.
     #[inline]
     pub(super) fn end(&self) -> u64 {
-        self.base + self.bytes.len() as u64
+        self.base + self.frames.len() as u64
     }
 
     /// Ready when a write may go.
@@ -93,32 +113,75 @@ impl Out {
     pub(super) fn close(&mut self) {
         self.socket = None;
         self.base = self.written();
-        self.sent = 0;
-        self.bytes = Vec::new();
+        self.sent = Sent::default();
+        self.frames = Frames::default();
     }
 
     /// Writes what the socket takes; true when nothing is left.
     pub(super) fn write(&mut self) -> io::Result<bool> {
-        let Some(socket) = &self.socket else {
-            return Err(io::ErrorKind::NotConnected.into());
-        };
-        while let Some(rest) = self.bytes.get(self.sent..).filter(|rest| !rest.is_empty()) {
-            match socket.try_write(rest) {
+        while self.unsent() > 0 {
+            let Some(socket) = &self.socket else {
+                return Err(io::ErrorKind::NotConnected.into());
+            };
+            let written = if self.sent.blobs == self.frames.lent.len() {
+                socket.try_write(self.frames.bytes.get(self.sent.bytes..).unwrap_or_default())
+            } else {
+                let mut parts = [IoSlice::new(&[]); PARTS];
+                let count = self.fill(&mut parts);
+                socket.try_write_vectored(parts.get(..count).unwrap_or_default())
+            };
+            match written {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => self.sent += count,
+                Ok(count) => self.advance(count),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) => return Err(e),
             }
         }
         self.base = self.end();
-        self.sent = 0;
-        if self.bytes.capacity() > KEPT_CAPACITY {
-            self.bytes = Vec::new();
-        } else {
-            self.bytes.clear();
-        }
+        self.sent = Sent::default();
+        self.frames.clear();
         self.flush = Flush::Idle;
         Ok(true)
+    }
+
+    /// Fills in what comes next; gives how many parts that are.
+    fn fill<'a>(&'a self, parts: &mut [IoSlice<'a>; PARTS]) -> usize {
+        let (mut own, mut of_blob, mut count) = (self.sent.bytes, self.sent.of_blob, 0);
+        let mut put = |part: &'a [u8]| {
+            if let Some(place) = parts.get_mut(count).filter(|_| !part.is_empty()) {
+                *place = IoSlice::new(part);
+                count += 1;
+            }
+        };
+        let bytes = &self.frames.bytes;
+        for lent in self.frames.lent.iter().skip(self.sent.blobs).take(PARTS) {
+            put(bytes.get(own..lent.at).unwrap_or_default());
+            put(lent.data.get(of_blob..).unwrap_or_default());
+            (own, of_blob) = (lent.at, 0);
+        }
+        if self.frames.lent.len() - self.sent.blobs < PARTS / 2 {
+            put(bytes.get(own..).unwrap_or_default());
+        }
+        count
+    }
+
+    /// So many more bytes are written.
+    fn advance(&mut self, mut count: usize) {
+        while let Some(lent) = self.frames.lent.get(self.sent.blobs) {
+            let own = count.min(lent.at - self.sent.bytes);
+            self.sent.bytes += own;
+            count -= own;
+            let of_blob = count.min(lent.data.len() - self.sent.of_blob);
+            self.sent.of_blob += of_blob;
+            self.sent.lent_bytes += of_blob;
+            count -= of_blob;
+            if self.sent.of_blob < lent.data.len() {
+                return;
+            }
+            self.sent.blobs += 1;
+            self.sent.of_blob = 0;
+        }
+        self.sent.bytes += count;
     }
 }

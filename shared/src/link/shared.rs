@@ -13,11 +13,11 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::Limits;
 use super::bound::BindSlot;
 use super::caller::Slot;
 use super::clock::{NEVER, Tick};
 use super::out::{Flush, Out};
+use super::{Job, Limits};
 use crate::error::NotSent;
 use crate::net::{Peer, Writing};
 use crate::object::Answer;
@@ -58,7 +58,7 @@ pub(super) struct Shared {
     pub(super) leaving: AtomicBool,
     /// How many calls of the peer are running.
     pub(super) running: AtomicUsize,
-    /// Unsent bytes when the driver last looked.
+    /// Unsent bytes when they were last counted.
     pub(super) unsent: AtomicUsize,
 }
 
@@ -80,12 +80,21 @@ pub(super) struct State {
     pub(super) binds: Slab<BindSlot>,
     /// Calls of the peer that are running, by id.
     pub(super) running: HashMap<u32, Running>,
+    /// Calls that want to compute, while the peer does not take the results there are.
+    pub(super) parked: Vec<Parked>,
     /// Counts running calls, to tell an id's uses apart.
     pub(super) started: u64,
     /// Why the peer takes no more calls.
     pub(super) peer_leaves: Option<Arc<str>>,
     /// Why the connection is over.
     pub(super) closed: Option<Arc<str>>,
+}
+
+/// A call of the peer that waits for the peer to take results.
+pub(super) struct Parked {
+    pub(super) id: u32,
+    pub(super) use_of_id: u64,
+    pub(super) job: Job,
 }
 
 /// A call of the peer that did not end at once.
@@ -183,6 +192,7 @@ impl Shared {
                 began: None,
                 binds: Slab::new(),
                 running: HashMap::new(),
+                parked: Vec::new(),
                 started: 0,
                 peer_leaves: None,
                 closed: None,
@@ -241,14 +251,15 @@ impl Shared {
         if state.closed.is_some() {
             return;
         }
-        put_answer(state.out.frames(), id, answer);
+        put_answer(state.out.bytes(), id, answer);
+        self.unsent.store(state.out.unsent(), Ordering::Relaxed);
         self.ask_flush(state);
     }
 
     pub(super) fn go_away(&self, why: &str) {
         self.leaving.store(true, Ordering::Relaxed);
         let mut state = self.state.lock();
-        frame::put_go_away(state.out.frames(), why);
+        frame::put_go_away(state.out.bytes(), why);
         // The driver also has to see whether anything is in flight at all.
         self.ask_flush(state);
     }
@@ -282,8 +293,9 @@ impl Shared {
             wakers.append(&mut bind.disconnect(&why));
         }
         let running = std::mem::take(&mut state.running);
+        let parked = std::mem::take(&mut state.parked);
         state.out.close();
-        drop(state);
+        drop((state, parked));
         running.into_values().for_each(Running::stop);
         wakers.into_iter().for_each(std::task::Waker::wake);
         self.room.notify_waiters();

@@ -10,6 +10,7 @@ use super::{Answer, Request};
 use crate::descriptor::Method;
 use crate::value::Value;
 use crate::wire::codec::{Codec, EncodeError};
+use crate::wire::frames::Lent;
 use crate::wire::status::{Refusal, Status};
 
 /// What is needed to write a result once the request is gone.
@@ -32,7 +33,7 @@ impl Ending {
     /// The result as an answer of its own.
     pub(super) fn answer<R: Serialize>(&self, response: &R, stage: &Stage) -> Answer {
         let mut reply = Vec::new();
-        self.append(response, stage, &mut reply)?;
+        self.append(response, stage, &mut reply, None)?;
         Ok(reply)
     }
 
@@ -43,13 +44,14 @@ impl Ending {
         response: &R,
         stage: &Stage,
         reply: &mut Vec<u8>,
+        lent: Option<&mut Vec<Lent>>,
     ) -> Result<(), Refusal> {
         stage.reached(Reached::Writing);
         let written = if self.unwraps {
             return self.append_unwrapped(response, reply);
         } else {
             self.codec
-                .encode_content(response, reply, self.max_result_bytes)
+                .encode_content(response, reply, lent, self.max_result_bytes)
         };
         written.map_err(|e| bad_result(&e))
     }
@@ -62,7 +64,7 @@ impl Ending {
     ) -> Result<(), Refusal> {
         let mut content = Vec::new();
         Codec::MessagePack
-            .encode_content(response, &mut content, self.max_result_bytes)
+            .encode_content(response, &mut content, None, self.max_result_bytes)
             .map_err(|e| bad_result(&e))?;
         let value = Codec::MessagePack
             .decode::<Result<Value, Value>>(&content)

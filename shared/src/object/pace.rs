@@ -151,7 +151,9 @@ mod tests {
         cheap_runs(&pace, FIRST_TRIAL);
         pace.note(LONG);
         cheap_runs(&pace, FIRST_TRIAL * 8 * 64);
-        pace.note(LONG);
+        pace.note(Duration::from_micros(30));
+        pace.note(Duration::from_micros(30));
+        assert!(!pace.runs_in_place());
         cheap_runs(&pace, FIRST_TRIAL);
         assert!(pace.runs_in_place());
     }

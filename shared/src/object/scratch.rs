@@ -6,12 +6,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::laps::Laps;
+use crate::wire::frames::Lent;
 
 /// What a call may use while it runs on its connection's task.
 #[derive(Debug)]
 pub struct Scratch<'a> {
     /// Where a result that is there at once is appended.
     pub reply: &'a mut Vec<u8>,
+    /// Where large blobs of such a result are noted.
+    pub lent: &'a mut Vec<Lent>,
     /// Memory for its future, left by the calls before it over the same binding.
     pub spare: &'a mut Spare,
     /// The clock.

@@ -160,7 +160,7 @@ where
                 (Runs::Compute, true) => {
                     let (response, took) = scratch.laps.time(|| self.shared.compute(arguments));
                     pace.note(took);
-                    ending.append(&response?, stage, scratch.reply)?;
+                    ending.append(&response?, stage, scratch.reply, Some(scratch.lent))?;
                     Ok(Started::Done(Ok(())))
                 }
                 (Runs::Compute, false) => Ok(self.compute(number, arguments, ending)),
@@ -256,7 +256,12 @@ where
     pace.note(took);
     match polled {
         Polled::Ready(result) => {
-            ending.append(&result.map_err(error)?, stage, scratch.reply)?;
+            ending.append(
+                &result.map_err(error)?,
+                stage,
+                scratch.reply,
+                Some(scratch.lent),
+            )?;
             Ok(Started::Done(Ok(())))
         }
         Polled::Pending(call) => Ok(Started::Waits(Box::pin(async move {

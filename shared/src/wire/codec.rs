@@ -3,7 +3,9 @@
 use serde::Serialize;
 use serde::de::{DeserializeOwned, Deserializer};
 
+use super::blob;
 use super::depth::{MAX_DEPTH, deserialize_limited, serialize_limited};
+use super::frames::Lent;
 use super::variant::{OnVariant, VariantContent};
 
 /// How arguments and results are written; the numbers are the wire's.
@@ -60,10 +62,26 @@ impl Codec {
         out: &mut Vec<u8>,
         limit: usize,
     ) -> Result<(), EncodeError> {
-        self.encode_with(out, limit, value)
+        self.encode_with(out, None, limit, value)
     }
 
-    /// Appends the content of `value`, an enum's variant, without saying which variant it is.
+    /// As [`encode`](Self::encode), with large blobs noted in `lent` instead of being copied.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    #[inline]
+    pub fn encode_lending<T: Serialize + ?Sized>(
+        self,
+        value: &T,
+        out: &mut Vec<u8>,
+        lent: &mut Vec<Lent>,
+        limit: usize,
+    ) -> Result<(), EncodeError> {
+        self.encode_with(out, Some(lent), limit, value)
+    }
+
+    /// Appends the content of `value`, an enum's variant, without saying which variant it is; large blobs are noted in
+    /// `lent`, if that is given, instead of being copied.
     ///
     /// # Errors
     /// As [`encode`](Self::encode).
@@ -72,22 +90,27 @@ impl Codec {
         self,
         value: &T,
         out: &mut Vec<u8>,
+        lent: Option<&mut Vec<Lent>>,
         limit: usize,
     ) -> Result<(), EncodeError> {
-        self.encode_with(out, limit, &VariantContent(value))
+        self.encode_with(out, lent, limit, &VariantContent(value))
     }
 
     fn encode_with<T: Serialize + ?Sized>(
         self,
         out: &mut Vec<u8>,
+        mut lent: Option<&mut Vec<Lent>>,
         limit: usize,
         value: &T,
     ) -> Result<(), EncodeError> {
         let start = out.len();
+        let lent_before = lent.as_ref().map_or(0, |lent| lent.len());
         // Truncates also when the value's own `Serialize` panics: half a value must not stay in a shared buffer.
         let mut bounded = Bounded {
             out,
             start,
+            lent: lent.as_deref_mut().filter(|_| self == Self::Postcard),
+            lent_before,
             end: start.saturating_add(limit),
             over: false,
             kept: false,
@@ -206,6 +229,8 @@ impl Reading for OnVariantOf {
 struct Bounded<'a> {
     out: &'a mut Vec<u8>,
     start: usize,
+    lent: Option<&'a mut Vec<Lent>>,
+    lent_before: usize,
     end: usize,
     over: bool,
     kept: bool,
@@ -218,6 +243,15 @@ impl Bounded<'_> {
             self.over = true;
             return false;
         }
+        if bytes.len() >= blob::MIN_BYTES
+            && let Some(lent) = &mut self.lent
+            && let Some(data) = blob::offered(bytes)
+        {
+            self.end -= data.len();
+            let at = self.out.len();
+            lent.push(Lent { at, data });
+            return true;
+        }
         self.out.extend_from_slice(bytes);
         true
     }
@@ -228,6 +262,9 @@ impl Drop for Bounded<'_> {
     fn drop(&mut self) {
         if !self.kept {
             self.out.truncate(self.start);
+            if let Some(lent) = &mut self.lent {
+                lent.truncate(self.lent_before);
+            }
         }
     }
 }
@@ -349,6 +386,7 @@ mod tests {
                     b: "x".into(),
                 },
                 &mut out,
+                None,
                 100,
             )
             .unwrap();
@@ -378,14 +416,14 @@ mod tests {
         for codec in ALL {
             let (mut content, mut bare) = (Vec::new(), Vec::new());
             codec
-                .encode_content(&Response::Add(vec![1, 2]), &mut content, 100)
+                .encode_content(&Response::Add(vec![1, 2]), &mut content, None, 100)
                 .unwrap();
             codec.encode(&vec![1u8, 2], &mut bare, 100).unwrap();
             assert_eq!(content, bare, "{codec:?}");
         }
         let mut out = Vec::new();
         Codec::Json
-            .encode_content(&Response::Ping(()), &mut out, 100)
+            .encode_content(&Response::Ping(()), &mut out, None, 100)
             .unwrap();
         assert_eq!(out, b"null");
     }

@@ -388,7 +388,13 @@ fn begin(out: &mut Vec<u8>, kind: u8) -> usize {
 /// Fills in the length of the frame that began at `start`.
 #[inline(always)]
 pub fn end(out: &mut [u8], start: usize) {
-    let bytes = out.len().saturating_sub(start + LENGTH_BYTES);
+    end_with(out, start, 0);
+}
+
+/// As [`end`], for a frame with so many more bytes that are not in `out`.
+#[inline(always)]
+pub fn end_with(out: &mut [u8], start: usize, more: usize) {
+    let bytes = out.len().saturating_sub(start + LENGTH_BYTES) + more;
     let length = u32::try_from(bytes).unwrap_or(u32::MAX).to_le_bytes();
     if let Some(place) = out.get_mut(start..start + LENGTH_BYTES) {
         place.copy_from_slice(&length);

@@ -9,7 +9,7 @@ use farcall::{ConnectError, DynamicProxy, Proxy as _, Retries};
 use tokio::net::TcpSocket;
 use tokio::task::JoinSet;
 
-use crate::harness::{Clerk, Desk as _, DeskProxy, House, Wire, assert_ends, begun, ending, soon};
+use crate::harness::{Clerk, Desk as _, DeskProxy, House, Wire, assert_ends, begun, soon};
 
 /// Far less than any deadline.
 const QUICKLY: Duration = Duration::from_secs(2);

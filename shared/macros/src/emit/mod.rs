@@ -112,6 +112,15 @@ fn argument_names(method: &Method) -> Vec<&Ident> {
         .collect()
 }
 
+/// True for a type that is called `Bytes`; whether it is the one of the crate `bytes` is seen where its type is known.
+fn is_blob(ty: &Type) -> bool {
+    let Type::Path(path) = ty else {
+        return false;
+    };
+    let last = path.path.segments.last();
+    last.is_some_and(|last| last.ident == "Bytes" && last.arguments.is_none())
+}
+
 /// `Result<ok, error>`.
 fn result_of(ok: &Type, error: impl ToTokens) -> TokenStream {
     quote!(::core::result::Result<#ok, #error>)

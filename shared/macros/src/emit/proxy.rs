@@ -4,9 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Type, parse_quote};
 
-use super::{
-    Names, argument_names, errors_section, parameters, quiet, result_of, shared_attributes,
-};
+use super::{Names, errors_section, is_blob, parameters, quiet, result_of, shared_attributes};
 use crate::model::{Contract, Method, Reply};
 
 pub(super) fn emit(contract: &Contract, names: &Names) -> TokenStream {
@@ -52,7 +50,7 @@ pub(super) fn emit(contract: &Contract, names: &Names) -> TokenStream {
     }
 }
 
-/// One method; the call starts when it is called, so the future borrows nothing.
+/// One method; its future borrows nothing.
 fn method(contract: &Contract, number: u16, method: &Method, names: &Names) -> TokenStream {
     let private = &names.private;
     let visibility = &contract.visibility;
@@ -60,13 +58,31 @@ fn method(contract: &Contract, number: u16, method: &Method, names: &Names) -> T
     let (name, result) = (&method.name, &method.result);
     let attributes = shared_attributes(method);
     let errors = errors_section(method, " A `CallError` when the call brought no value.");
-    let (parameters, arguments) = (parameters(method), argument_names(method));
+    let parameters = parameters(method);
+    let arguments = method.arguments.iter().map(|argument| {
+        let name = &argument.name;
+        match is_blob(&argument.ty) {
+            true => quote!(#private::Blob(#name)),
+            false => quote!(#name),
+        }
+    });
     let unit: Type = parse_quote!(());
     let (call, value) = match method.reply {
+        Reply::Sent if is_blob(result) => (quote!(call::<_, #private::Blob<#result>>), result),
         Reply::Sent => (quote!(call::<_, #result>), result),
         Reply::Oneway => (quote!(send), &unit),
     };
     let output = result_of(value, quote!(#private::CallError));
+    let call = quote! {
+        #private::Call::#call(::core::clone::Clone::clone(&self.0), #number, (#(#arguments,)*))
+    };
+    let call = match is_blob(value) {
+        true => quote! {
+            let call = #call;
+            async move { ::core::result::Result::map(call.await, |blob| blob.0) }
+        },
+        false => call,
+    };
     quote! {
         #(#attributes)*
         #errors
@@ -74,7 +90,7 @@ fn method(contract: &Contract, number: u16, method: &Method, names: &Names) -> T
             &self
             #(, #parameters)*
         ) -> impl #private::Future<Output = #output> + ::core::marker::Send + use<#carrier> {
-            #private::Call::#call(::core::clone::Clone::clone(&self.0), #number, (#(#arguments,)*))
+            #call
         }
     }
 }

@@ -6,7 +6,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::Ident;
 
-use super::{Names, argument_names, full_name, parameters, quiet};
+use super::{Names, argument_names, full_name, is_blob, parameters, quiet};
 use crate::model::{Contract, Method, Runs};
 
 pub(super) fn emit(contract: &Contract, names: &Names) -> TokenStream {
@@ -39,7 +39,7 @@ fn request(contract: &Contract, names: &Names) -> TokenStream {
     // A caller that names its arguments must not have a misspelt one fall away.
     serde.extend(quote!(#[serde(deny_unknown_fields)]));
     let variants = contract.methods.iter().map(|method| {
-        let (variant, fields) = (&method.variant, parameters(method));
+        let (variant, fields) = (&method.variant, fields(method, names));
         quote! { #variant { #(#fields),* } }
     });
     let arms = contract.methods.iter().map(|method| {
@@ -64,6 +64,23 @@ fn request(contract: &Contract, names: &Names) -> TokenStream {
     }
 }
 
+/// `name: type` for each argument, blobs marked.
+fn fields(method: &Method, names: &Names) -> impl Iterator<Item = TokenStream> {
+    let marks = method.arguments.iter().map(|argument| {
+        let with = is_blob(&argument.ty).then(|| as_blob(names));
+        quote!(#with)
+    });
+    let fields: Vec<_> = marks.zip(parameters(method)).collect();
+    fields.into_iter().map(|(mark, field)| quote!(#mark #field))
+}
+
+/// The mark of a field that need not be copied.
+fn as_blob(names: &Names) -> TokenStream {
+    let private = &names.private;
+    let path = quote!(#private::blob).to_string().replace(' ', "");
+    quote!(#[serde(with = #path)])
+}
+
 fn response(contract: &Contract, names: &Names) -> TokenStream {
     let response = &names.response;
     let visibility = &contract.visibility;
@@ -76,7 +93,8 @@ fn response(contract: &Contract, names: &Names) -> TokenStream {
         let Method {
             variant, result, ..
         } = method;
-        quote! { #variant(#result) }
+        let with = is_blob(result).then(|| as_blob(names));
+        quote! { #variant(#with #result) }
     });
     let arms = contract.methods.iter().map(|method| {
         let (variant, name) = (&method.variant, full_name(contract, method));

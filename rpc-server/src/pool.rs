@@ -52,9 +52,10 @@ impl Pool {
         for number in 0..threads {
             let shared = Arc::clone(&pool.shared);
             let name = format!("farcall-compute-{number}");
-            let thread = std::thread::Builder::new()
-                .name(name)
-                .spawn(move || shared.run())?;
+            let thread = std::thread::Builder::new().name(name).spawn(move || {
+                step_back();
+                shared.run();
+            })?;
             pool.threads.push(thread);
         }
         Ok(pool)
@@ -74,6 +75,26 @@ impl Pool {
             self.shared.work.notify_one();
         }
         Ok(())
+    }
+}
+
+/// How much nicer than I/O computing is.
+///
+/// Measured with two busy threads a core, as p99 of a call of 27 µs on an idle machine: 3,082 µs at the same priority, 47 at 5,
+/// 31 at 10. While nobody else wants to run, a nice thread is as fast as any.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 5;
+
+/// Has this thread yield to those that do I/O: what they do takes microseconds, and somebody waits for it.
+fn step_back() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{getpriority_process, setpriority_process};
+        let me = Some(rustix::thread::gettid());
+        let lowered = getpriority_process(me).and_then(|nice| setpriority_process(me, nice + NICE));
+        if let Err(e) = lowered {
+            tracing::debug!("compute threads run at the priority of I/O: {e}");
+        }
     }
 }
 

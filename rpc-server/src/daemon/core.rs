@@ -97,27 +97,39 @@ impl Core {
         }
     }
 
-    async fn serve(self: Arc<Self>, mut socket: Socket, peer: Peer) {
+    async fn serve(self: Arc<Self>, socket: Socket, peer: Peer) {
+        // In a box, so that its memory does not stay with the connection.
+        if let Some((link, driver)) = Box::pin(self.meet(socket, peer)).await {
+            self.drive(link, driver).await;
+        }
+    }
+
+    /// Finds out who is there; a connection that speaks farcall's protocol becomes a link.
+    async fn meet(
+        self: &Arc<Self>,
+        mut socket: Socket,
+        peer: Peer,
+    ) -> Option<(Link, link::Driver)> {
         let mut received = BytesMut::new();
         let meeting = door::meet(&mut socket, &mut received);
         let protocol = match tokio::time::timeout(self.limits.handshake, meeting).await {
             Ok(Ok(Some(protocol))) => protocol,
-            Ok(Ok(None) | Err(_)) => return,
+            Ok(Ok(None) | Err(_)) => return None,
             Err(_) => {
                 tracing::debug!(%peer, "closing a connection that said nothing for {:?}", self.limits.handshake);
-                return;
+                return None;
             }
         };
         if protocol != Protocol::Native {
             tracing::warn!(%peer, "refusing a connection that speaks {protocol:?}");
             let _ = door::refuse(socket, protocol).await;
-            return;
+            return None;
         }
-        let host = Arc::new(Visible(Arc::clone(&self)));
-        match link::accept(socket, received, self.me, &self.limits, host).await {
-            Ok((link, driver)) => self.drive(link, driver).await,
-            Err(e) => tracing::warn!(%peer, "no handshake: {e}"),
-        }
+        let host = Arc::new(Visible(Arc::clone(self)));
+        link::accept(socket, received, self.me, &self.limits, host)
+            .await
+            .inspect_err(|e| tracing::warn!(%peer, "no handshake: {e}"))
+            .ok()
     }
 
     async fn drive(&self, link: Link, driver: link::Driver) {

@@ -113,6 +113,10 @@ impl Callee {
             ));
         }
         if index == self.handles.len() {
+            if index == 0 {
+                // Most peers bind one object.
+                self.handles.reserve_exact(1);
+            }
             self.handles.push(None);
         }
         if bind.methods.len() > MAX_METHODS {

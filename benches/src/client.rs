@@ -1,88 +1,94 @@
-//! The client process: calls for a while and prints what it measured as one line of JSON.
+//! The client process: measures what its scenario says and prints the figures as one line of JSON.
 
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
-use serde::{Deserialize, Serialize};
 
 use crate::Arguments;
-use crate::peers::{self, Caller};
+use crate::figure::Figure;
+use crate::measure::Until;
+use crate::peers::{self, Caller, PeerName};
+use crate::process::Process;
 
-/// What one run measured.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Measured {
-    pub(crate) calls_per_second: f64,
-    pub(crate) p50_us: Option<f64>,
-    pub(crate) client_cpu_us: f64,
-    pub(crate) calls: u64,
+/// What a client knows.
+pub(crate) struct Client {
+    pub(crate) peer: PeerName,
+    pub(crate) addresses: Vec<String>,
+    pub(crate) server: Process,
+    pub(crate) own: Process,
+    /// How long a measurement takes.
+    pub(crate) time: Duration,
+    /// How many calls it makes instead, if so.
+    pub(crate) calls: Option<u64>,
+    /// Which part of the scenario this is.
+    pub(crate) part: String,
 }
 
-/// Calls that are not counted, first.
-const WARM_UP: Duration = Duration::from_millis(200);
+/// The figures, or why there are none.
+pub(crate) type Word = Result<Vec<Figure>, String>;
 
-pub(crate) fn measure(arguments: &Arguments) -> anyhow::Result<()> {
-    let address = arguments
-        .address
-        .as_deref()
-        .context("a client needs an address")?;
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let (scenario, peer) = (arguments.scenarios[0], arguments.peers[0]);
-    let seconds = Duration::from_secs_f64(arguments.seconds);
-    let measured = peers::runtime()?.block_on(async {
-        let mut callers: Vec<Box<dyn Caller>> = Vec::new();
-        for _ in 0..scenario.connections {
-            callers.push(peers::connect(peer, address).await?);
-        }
-        call_for(&callers, scenario.window, WARM_UP).await?;
-        call_for(&callers, scenario.window, seconds).await
-    })?;
-    println!("{}", serde_json::to_string(&measured)?);
-    Ok(())
-}
-
-async fn call_for(
-    callers: &[Box<dyn Caller>],
-    window: usize,
-    time: Duration,
-) -> anyhow::Result<Measured> {
-    let latencies = Mutex::new(Vec::new());
-    let (start, cpu_before) = (Instant::now(), cpu_us("self")?);
-    let stop = || start.elapsed() >= time;
-    let note = |nanos: u64| {
-        if let Ok(mut latencies) = latencies.lock() {
-            latencies.push(nanos);
-        }
+    let client = Client {
+        peer,
+        addresses: split(arguments.address.as_deref().context("no address")?),
+        server: Process::of(arguments.server_pid.context("no server")?),
+        own: Process::own(),
+        time: Duration::from_secs_f64(arguments.seconds),
+        calls: arguments.calls,
+        part: arguments.part.clone(),
     };
-    let calls = callers
-        .iter()
-        .map(|caller| caller.call_all(window, &stop, &note));
-    let counts = futures_util::future::try_join_all(calls).await?;
-    let calls: u64 = counts.iter().sum();
-    let took = start.elapsed().as_secs_f64();
-    let mut latencies = latencies.into_inner().unwrap_or_default();
-    latencies.sort_unstable();
-    Ok(Measured {
-        calls_per_second: calls as f64 / took,
-        p50_us: latencies
-            .get(latencies.len() / 2)
-            .map(|nanos| *nanos as f64 / 1000.0),
-        client_cpu_us: cpu_us("self")? - cpu_before,
-        calls,
-    })
+    let word: Word = scenario
+        .room()
+        .measure(&client)
+        .map_err(|e| format!("{e:#}"));
+    println!("{}", serde_json::to_string(&word)?);
+    // Whatever still runs, a flood for one, ends here.
+    std::process::exit(0)
 }
 
-/// Processor time of a process so far, in microseconds.
-pub(crate) fn cpu_us(pid: &str) -> anyhow::Result<f64> {
-    // The scheduler's own count, in nanoseconds, for each thread; those of the clock tick are too coarse here.
-    let mut nanos = 0.0;
-    for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
-        let path = thread?.path().join("schedstat");
-        let text = std::fs::read_to_string(path).unwrap_or_default();
-        nanos += text
-            .split(' ')
-            .next()
-            .and_then(|n| n.parse::<f64>().ok())
-            .unwrap_or(0.0);
+impl Client {
+    /// The server's address, where there is one server.
+    pub(crate) fn address(&self) -> &str {
+        &self.addresses[0]
     }
-    Ok(nanos / 1000.0)
+
+    pub(crate) async fn connect(&self) -> anyhow::Result<Box<dyn Caller>> {
+        peers::connect(self.peer, self.address()).await
+    }
+
+    pub(crate) async fn connect_many(&self, count: usize) -> anyhow::Result<Vec<Box<dyn Caller>>> {
+        let mut callers = Vec::with_capacity(count);
+        for _ in 0..count {
+            callers.push(self.connect().await?);
+        }
+        Ok(callers)
+    }
+
+    /// How long to call.
+    pub(crate) fn until(&self) -> Until {
+        self.calls.map_or(Until::Time(self.time), Until::Calls)
+    }
+
+    /// The part of the scenario, where it is a number.
+    pub(crate) fn part_number(&self) -> anyhow::Result<usize> {
+        let part = &self.part;
+        part.parse()
+            .with_context(|| format!("part '{part}' is no number"))
+    }
+}
+
+fn split(addresses: &str) -> Vec<String> {
+    addresses.split(',').map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_separated_by_commas() {
+        assert_eq!(split("a:1"), ["a:1"]);
+        assert_eq!(split("a:1,b:2"), ["a:1", "b:2"]);
+    }
 }

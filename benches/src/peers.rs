@@ -1,14 +1,24 @@
 //! The peers, each in a room of its own: a server that prints its address, and a client that calls.
 
-mod farcall;
+mod capnp;
+pub(crate) mod farcall;
 mod limit;
+mod python;
+mod remoc;
 mod tarpc;
+mod tonic;
+mod volo;
 
 use std::future::Future;
 use std::io::Write;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use bytes::Bytes;
 use clap::ValueEnum;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use parking_lot::Mutex;
 
 /// Who is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -21,6 +31,20 @@ pub(crate) enum PeerName {
     FarcallAsync,
     /// Stock tarpc over its own TCP transport, with the codec that farcall uses.
     Tarpc,
+    /// tonic with prost's codec, without TLS.
+    Tonic,
+    /// capnp-rpc over its two-party network.
+    Capnp,
+    /// remoc's remote traits.
+    Remoc,
+    /// volo's thrift, multiplexed.
+    Volo,
+    /// Pyro5 in Python, a thread and a proxy for each call in flight.
+    Pyro5,
+    /// grpcio in Python, with its futures.
+    Grpcio,
+    /// Python's multiprocessing.Pool of two workers.
+    Pool,
 }
 
 impl PeerName {
@@ -30,19 +54,38 @@ impl PeerName {
             Self::Farcall => "farcall",
             Self::FarcallAsync => "farcall-async",
             Self::Tarpc => "tarpc",
+            Self::Tonic => "tonic",
+            Self::Capnp => "capnp",
+            Self::Remoc => "remoc",
+            Self::Volo => "volo",
+            Self::Pyro5 => "pyro5",
+            Self::Grpcio => "grpcio",
+            Self::Pool => "pool",
         }
     }
 }
 
-/// A connection that calls `process(i64) -> i64`.
-pub(crate) trait Caller: Send + Sync + 'static {
-    /// Keeps `window` calls in flight until `stop` says so after each; gives how many ended.
+/// The count of calls that ended, once all have.
+pub(crate) type Calls<'a> = Pin<Box<dyn Future<Output = anyhow::Result<u64>> + 'a>>;
+
+/// A connection that calls `process(i64) -> i64` and `echo(Bytes) -> Bytes`.
+pub(crate) trait Caller: 'static {
+    /// Keeps `window` calls of `process` in flight until `stop` says so after each; gives how many ended.
     fn call_all<'a>(
         &'a self,
         window: usize,
         stop: &'a (dyn Fn() -> bool + Sync),
         latency: &'a (dyn Fn(u64) + Sync),
-    ) -> Pin<Box<dyn Future<Output = anyhow::Result<u64>> + Send + 'a>>;
+    ) -> Calls<'a>;
+
+    /// As `call_all`, with calls of `echo` that carry `bytes` bytes each way. Checks the length of every answer.
+    fn echo_all<'a>(
+        &'a self,
+        bytes: usize,
+        window: usize,
+        stop: &'a (dyn Fn() -> bool + Sync),
+        latency: &'a (dyn Fn(u64) + Sync),
+    ) -> Calls<'a>;
 }
 
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
@@ -51,14 +94,28 @@ pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .build()?)
 }
 
-pub(crate) fn serve(peer: PeerName) -> anyhow::Result<()> {
+/// Runs this many servers of a peer until the parent ends; an address for each, in one line.
+pub(crate) fn serve(peer: PeerName, servers: usize) -> anyhow::Result<()> {
+    ADDRESSES.lock().expected = servers;
     runtime()?.block_on(async {
-        match peer {
-            PeerName::Limit => limit::serve().await,
-            PeerName::Farcall | PeerName::FarcallAsync => farcall::serve().await,
-            PeerName::Tarpc => tarpc::serve().await,
-        }
+        let mut serving: FuturesUnordered<_> = (0..servers).map(|_| serve_one(peer)).collect();
+        serving.next().await.unwrap_or(Ok(()))
     })
+}
+
+async fn serve_one(peer: PeerName) -> anyhow::Result<()> {
+    match peer {
+        PeerName::Limit => limit::serve().await,
+        PeerName::Farcall | PeerName::FarcallAsync => farcall::serve().await,
+        PeerName::Tarpc => tarpc::serve().await,
+        PeerName::Tonic => tonic::serve().await,
+        PeerName::Capnp => capnp::serve().await,
+        PeerName::Remoc => remoc::serve().await,
+        PeerName::Volo => volo::serve().await,
+        PeerName::Pyro5 => python::serve(python::PYRO5).await,
+        PeerName::Grpcio => python::serve(python::GRPCIO).await,
+        PeerName::Pool => python::serve(python::POOL).await,
+    }
 }
 
 pub(crate) async fn connect(peer: PeerName, address: &str) -> anyhow::Result<Box<dyn Caller>> {
@@ -67,19 +124,46 @@ pub(crate) async fn connect(peer: PeerName, address: &str) -> anyhow::Result<Box
         PeerName::Farcall => Box::new(farcall::connect(address, farcall::Kind::Plain).await?),
         PeerName::FarcallAsync => Box::new(farcall::connect(address, farcall::Kind::Async).await?),
         PeerName::Tarpc => Box::new(tarpc::connect(address).await?),
+        PeerName::Tonic => Box::new(tonic::connect(address).await?),
+        PeerName::Capnp => Box::new(capnp::connect(address).await?),
+        PeerName::Remoc => Box::new(remoc::connect(address).await?),
+        PeerName::Volo => Box::new(volo::connect(address).await?),
+        PeerName::Pyro5 => Box::new(python::connect(python::PYRO5, address).await?),
+        PeerName::Grpcio => Box::new(python::connect(python::GRPCIO, address).await?),
+        PeerName::Pool => Box::new(python::connect(python::POOL, address).await?),
     })
 }
 
+/// Where the servers of this process listen, as far as they have said so.
+struct Addresses {
+    expected: usize,
+    known: Vec<String>,
+}
+
+static ADDRESSES: Mutex<Addresses> = Mutex::new(Addresses {
+    expected: 1,
+    known: Vec::new(),
+});
+
 /// Tells the parent where this server listens, and ends when the parent does.
-async fn ready(address: &str) -> anyhow::Result<()> {
-    println!("{address}");
+pub(crate) async fn ready(address: &str) -> anyhow::Result<()> {
+    let line = {
+        let mut addresses = ADDRESSES.lock();
+        addresses.known.push(address.to_owned());
+        (addresses.known.len() == addresses.expected).then(|| addresses.known.join(","))
+    };
+    // The last one speaks, and waits, for all.
+    let Some(line) = line else {
+        return std::future::pending().await;
+    };
+    println!("{line}");
     std::io::stdout().flush()?;
     let mut nothing = [0; 1];
     tokio::io::AsyncReadExt::read(&mut tokio::io::stdin(), &mut nothing).await?;
     Ok(())
 }
 
-/// Keeps `window` calls of `call` in flight, each in a task of its own as a program's callers are.
+/// Calls of `process`, `window` of them in flight.
 async fn pipeline<F, Fut>(
     window: usize,
     stop: &(dyn Fn() -> bool + Sync),
@@ -90,34 +174,101 @@ where
     F: Fn(i64) -> Fut + Clone + Send + 'static,
     Fut: Future<Output = anyhow::Result<i64>> + Send,
 {
+    in_flight(window, stop, latency, move || {
+        let call = call(3);
+        async move {
+            anyhow::ensure!(call.await? == 9, "a wrong answer");
+            Ok(())
+        }
+    })
+    .await
+}
+
+/// Calls of `echo` with `bytes` bytes, `window` of them in flight. `call` gives the length of the answer.
+async fn echo_pipeline<F, Fut>(
+    bytes: usize,
+    window: usize,
+    stop: &(dyn Fn() -> bool + Sync),
+    latency: &(dyn Fn(u64) + Sync),
+    call: F,
+) -> anyhow::Result<u64>
+where
+    F: Fn(Bytes) -> Fut + Clone + Send + 'static,
+    Fut: Future<Output = anyhow::Result<usize>> + Send,
+{
+    let data = Bytes::from(vec![7; bytes]);
+    in_flight(window, stop, latency, move || {
+        let call = call(data.clone());
+        async move {
+            let answered = call.await?;
+            anyhow::ensure!(answered == bytes, "an answer of {answered} bytes");
+            Ok(())
+        }
+    })
+    .await
+}
+
+/// How many calls ended in this process, for who stops after a number of calls; kept where many are in flight.
+pub(crate) static ENDED: AtomicU64 = AtomicU64::new(0);
+
+/// Calls that are made one after the other before anybody asks whether it is time to stop.
+const CALLS_AT_A_TIME: usize = 64;
+
+/// Keeps `window` calls in flight, each in a task of its own as a program's callers are.
+async fn in_flight<F, Fut>(
+    window: usize,
+    stop: &(dyn Fn() -> bool + Sync),
+    latency: &(dyn Fn(u64) + Sync),
+    call: F,
+) -> anyhow::Result<u64>
+where
+    F: Fn() -> Fut + Clone + Send + 'static,
+    Fut: Future<Output = anyhow::Result<()>> + Send,
+{
     if window == 1 {
         let mut count = 0;
         while !stop() {
-            let start = std::time::Instant::now();
-            anyhow::ensure!(call(3).await? == 9, "a wrong answer");
-            latency(start.elapsed().as_nanos() as u64);
-            count += 1;
+            // In a task, as a program's callers are: a runtime wakes its first future at the price of a system call.
+            let call = call.clone();
+            let some = tokio::spawn(async move {
+                let mut took = Vec::with_capacity(CALLS_AT_A_TIME);
+                for _ in 0..CALLS_AT_A_TIME {
+                    let start = std::time::Instant::now();
+                    call().await?;
+                    took.push(start.elapsed().as_nanos() as u64);
+                }
+                anyhow::Ok(took)
+            });
+            let took = some.await??;
+            count += took.len() as u64;
+            took.into_iter().for_each(latency);
         }
         return Ok(count);
     }
-    let ended = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let ended = std::sync::Arc::new(AtomicBool::new(false));
     let mut callers = tokio::task::JoinSet::new();
     for _ in 0..window {
         let (call, ended) = (call.clone(), ended.clone());
         callers.spawn(async move {
             let mut count = 0u64;
-            while !ended.load(std::sync::atomic::Ordering::Relaxed) {
-                anyhow::ensure!(call(3).await? == 9, "a wrong answer");
+            while !ended.load(Ordering::Relaxed) {
+                call().await?;
                 count += 1;
+                // Only a hint, so a count that is lost between threads does no harm, and the bus need not be locked.
+                ENDED.store(ENDED.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
             }
             anyhow::Ok(count)
         });
     }
-    while !stop() {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    ended.store(true, std::sync::atomic::Ordering::Relaxed);
     let mut count = 0;
+    while !stop() {
+        // None ends before it is told to, save with an error.
+        let soon = std::time::Duration::from_millis(20);
+        if let Ok(Some(early)) = tokio::time::timeout(soon, callers.join_next()).await {
+            count += early??;
+        }
+    }
+    ended.store(true, Ordering::Relaxed);
     while let Some(ended) = callers.join_next().await {
         count += ended??;
     }

@@ -1,33 +1,39 @@
 //! farcall with its defaults.
 
-use std::future::Future;
-use std::pin::Pin;
-
+use bytes::Bytes;
 use farcall::{Connections, Daemon, Remote};
 
-use super::Caller;
+use super::{Caller, Calls};
 
 #[farcall::remote]
-pub(super) trait Plain {
+pub(crate) trait Plain {
     fn process(&self, data: i64) -> i64;
+    fn echo(&self, data: Bytes) -> Bytes;
 }
 
 #[farcall::remote]
-pub(super) trait Waiting {
+pub(crate) trait Waiting {
     async fn process(&self, data: i64) -> i64;
+    async fn echo(&self, data: Bytes) -> Bytes;
 }
 
-struct Squarer;
+pub(crate) struct Squarer;
 
 impl Plain for Squarer {
     fn process(&self, data: i64) -> i64 {
         data * data
+    }
+    fn echo(&self, data: Bytes) -> Bytes {
+        data
     }
 }
 
 impl Waiting for Squarer {
     async fn process(&self, data: i64) -> i64 {
         data * data
+    }
+    async fn echo(&self, data: Bytes) -> Bytes {
+        data
     }
 }
 
@@ -43,7 +49,7 @@ pub(crate) enum Kind {
     Async,
 }
 
-pub(super) enum Farcall {
+pub(crate) enum Farcall {
     Plain(PlainProxy),
     Async(WaitingProxy),
 }
@@ -73,7 +79,7 @@ impl Caller for Farcall {
         window: usize,
         stop: &'a (dyn Fn() -> bool + Sync),
         latency: &'a (dyn Fn(u64) + Sync),
-    ) -> Pin<Box<dyn Future<Output = anyhow::Result<u64>> + Send + 'a>> {
+    ) -> Calls<'a> {
         match self {
             Self::Plain(proxy) => {
                 let proxy = proxy.clone();
@@ -88,6 +94,43 @@ impl Caller for Farcall {
                     let call = proxy.process(data);
                     async move { Ok(call.await?) }
                 }))
+            }
+        }
+    }
+
+    fn echo_all<'a>(
+        &'a self,
+        bytes: usize,
+        window: usize,
+        stop: &'a (dyn Fn() -> bool + Sync),
+        latency: &'a (dyn Fn(u64) + Sync),
+    ) -> Calls<'a> {
+        match self {
+            Self::Plain(proxy) => {
+                let proxy = proxy.clone();
+                Box::pin(super::echo_pipeline(
+                    bytes,
+                    window,
+                    stop,
+                    latency,
+                    move |data| {
+                        let call = proxy.echo(data);
+                        async move { Ok(call.await?.len()) }
+                    },
+                ))
+            }
+            Self::Async(proxy) => {
+                let proxy = proxy.clone();
+                Box::pin(super::echo_pipeline(
+                    bytes,
+                    window,
+                    stop,
+                    latency,
+                    move |data| {
+                        let call = proxy.echo(data);
+                        async move { Ok(call.await?.len()) }
+                    },
+                ))
             }
         }
     }

@@ -1,32 +1,58 @@
-//! The limit: frames of a length and a number on raw TCP. One in flight it is ping-pong; with more, it writes a whole
-//! window at once and reads a whole window back.
+//! The limit: frames of a length and a payload on raw TCP, the most that a program on tokio could do.
+//!
+//! Calls of `process`: one in flight it is ping-pong; with more, it writes a whole window at once and reads a whole window
+//! back. Calls of `echo`: each end has one buffer for its messages; the server reads a message whole, as who calls a method
+//! must, and writes it back from where it was read.
 
-use std::future::Future;
-use std::pin::Pin;
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Mutex;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::{Mutex, Semaphore};
 
-use super::Caller;
+use super::{Caller, Calls};
 
 /// 4 bytes length, 8 bytes number.
 const FRAME: usize = 12;
 
+/// The send buffer of both ends: large messages go in few writes.
+const SEND_BUFFER: u32 = 512 << 10;
+
+/// The first byte of a connection: what it carries.
+const PROCESS: u8 = b'p';
+const ECHO: u8 = b'e';
+
+fn socket() -> std::io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.set_nodelay(true)?;
+    Ok(socket)
+}
+
 pub(crate) async fn serve() -> anyhow::Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    // What it accepts takes over the size of its send buffer.
+    let socket = socket()?;
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    let listener = socket.listen(1024)?;
     let address = listener.local_addr()?.to_string();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(answer_all(stream));
+            tokio::spawn(answer(stream));
         }
     });
     super::ready(&address).await
 }
 
-async fn answer_all(mut stream: TcpStream) -> std::io::Result<()> {
+async fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
+    match stream.read_u8().await? {
+        ECHO => echo_messages(stream).await,
+        _ => answer_calls(stream).await,
+    }
+}
+
+async fn answer_calls(mut stream: TcpStream) -> std::io::Result<()> {
     let (mut input, mut output, mut held) = (vec![0; 64 << 10], Vec::new(), 0);
     loop {
         let count = stream.read(&mut input[held..]).await?;
@@ -47,12 +73,36 @@ async fn answer_all(mut stream: TcpStream) -> std::io::Result<()> {
     }
 }
 
-pub(crate) struct Limit(Mutex<TcpStream>);
+/// All messages of a connection are as long as its first: so each is read with its length at once.
+async fn echo_messages(mut stream: TcpStream) -> std::io::Result<()> {
+    let length = stream.read_u32_le().await?;
+    let mut message = length.to_le_bytes().to_vec();
+    message.resize(4 + length as usize, 0);
+    stream.read_exact(&mut message[4..]).await?;
+    while message[..4] == length.to_le_bytes() {
+        stream.write_all(&message).await?;
+        stream.read_exact(&mut message).await?;
+    }
+    Ok(())
+}
+
+pub(crate) struct Limit {
+    stream: Mutex<TcpStream>,
+    address: SocketAddr,
+}
 
 pub(crate) async fn connect(address: &str) -> anyhow::Result<Limit> {
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    Ok(Limit(Mutex::new(stream)))
+    let address = address.parse()?;
+    Ok(Limit {
+        stream: Mutex::new(open(address, PROCESS).await?),
+        address,
+    })
+}
+
+async fn open(address: SocketAddr, carries: u8) -> std::io::Result<TcpStream> {
+    let mut stream = socket()?.connect(address).await?;
+    stream.write_u8(carries).await?;
+    Ok(stream)
 }
 
 impl Caller for Limit {
@@ -61,9 +111,9 @@ impl Caller for Limit {
         window: usize,
         stop: &'a (dyn Fn() -> bool + Sync),
         latency: &'a (dyn Fn(u64) + Sync),
-    ) -> Pin<Box<dyn Future<Output = anyhow::Result<u64>> + Send + 'a>> {
+    ) -> Calls<'a> {
         Box::pin(async move {
-            let mut stream = self.0.lock().await;
+            let mut stream = self.stream.lock().await;
             let mut request = Vec::new();
             for _ in 0..window {
                 request.extend_from_slice(&8u32.to_le_bytes());
@@ -81,6 +131,52 @@ impl Caller for Limit {
                 }
                 count += window as u64;
             }
+            Ok(count)
+        })
+    }
+
+    fn echo_all<'a>(
+        &'a self,
+        bytes: usize,
+        window: usize,
+        stop: &'a (dyn Fn() -> bool + Sync),
+        latency: &'a (dyn Fn(u64) + Sync),
+    ) -> Calls<'a> {
+        Box::pin(async move {
+            let mut stream = open(self.address, ECHO).await?;
+            let (mut reading, mut writing) = stream.split();
+            let (free, sent) = (Semaphore::new(window), Semaphore::new(0));
+            let mut message = (bytes as u32).to_le_bytes().to_vec();
+            message.resize(4 + bytes, 7);
+            let send = async {
+                loop {
+                    free.acquire().await?.forget();
+                    if stop() {
+                        sent.close();
+                        return anyhow::Ok(());
+                    }
+                    sent.add_permits(1);
+                    writing.write_all(&message).await?;
+                }
+            };
+            let receive = async {
+                let (mut count, mut echo) = (0, vec![0; 4 + bytes]);
+                let mut start = Instant::now();
+                // Closed, it still gives what was sent before.
+                while let Ok(one) = sent.acquire().await {
+                    one.forget();
+                    reading.read_exact(&mut echo).await?;
+                    anyhow::ensure!(echo[..4] == message[..4], "a wrong answer");
+                    if window == 1 {
+                        latency(start.elapsed().as_nanos() as u64);
+                    }
+                    count += 1;
+                    start = Instant::now();
+                    free.add_permits(1);
+                }
+                Ok(count)
+            };
+            let ((), count) = tokio::try_join!(send, receive)?;
             Ok(count)
         })
     }

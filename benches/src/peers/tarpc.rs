@@ -1,6 +1,5 @@
 //! Stock tarpc: its own channels over its own TCP transport, with a postcard codec so that only the engine differs.
 
-use std::future::Future;
 use std::io;
 use std::pin::Pin;
 
@@ -10,11 +9,12 @@ use serde::{Deserialize, Serialize};
 use tarpc::server::{BaseChannel, Channel};
 use tarpc::{client, context};
 
-use super::Caller;
+use super::{Caller, Calls};
 
 #[tarpc::service]
 trait Worker {
     async fn process(data: i64) -> i64;
+    async fn echo(data: Bytes) -> Bytes;
 }
 
 #[derive(Clone)]
@@ -23,6 +23,9 @@ struct Squarer;
 impl Worker for Squarer {
     async fn process(self, _: context::Context, data: i64) -> i64 {
         data * data
+    }
+    async fn echo(self, _: context::Context, data: Bytes) -> Bytes {
+        data
     }
 }
 
@@ -82,11 +85,31 @@ impl Caller for Tarpc {
         window: usize,
         stop: &'a (dyn Fn() -> bool + Sync),
         latency: &'a (dyn Fn(u64) + Sync),
-    ) -> Pin<Box<dyn Future<Output = anyhow::Result<u64>> + Send + 'a>> {
+    ) -> Calls<'a> {
         let client = self.0.clone();
         Box::pin(super::pipeline(window, stop, latency, move |data| {
             let client = client.clone();
             async move { Ok(client.process(context::current(), data).await?) }
         }))
+    }
+
+    fn echo_all<'a>(
+        &'a self,
+        bytes: usize,
+        window: usize,
+        stop: &'a (dyn Fn() -> bool + Sync),
+        latency: &'a (dyn Fn(u64) + Sync),
+    ) -> Calls<'a> {
+        let client = self.0.clone();
+        Box::pin(super::echo_pipeline(
+            bytes,
+            window,
+            stop,
+            latency,
+            move |data| {
+                let client = client.clone();
+                async move { Ok(client.echo(context::current(), data).await?.len()) }
+            },
+        ))
     }
 }

@@ -1,0 +1,144 @@
+//! The Python peers: either end starts a Python program, which speaks with it in lines of JSON until its input closes.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Parser;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::sync::Mutex;
+
+use super::{Caller, Calls};
+use crate::Arguments;
+
+pub(crate) const PYRO5: Script = Script(concat!(
+    include_str!("python/common.py"),
+    include_str!("python/pyro5.py")
+));
+pub(crate) const GRPCIO: Script = Script(concat!(
+    include_str!("python/common.py"),
+    include_str!("python/grpcio.py")
+));
+pub(crate) const POOL: Script = Script(concat!(
+    include_str!("python/common.py"),
+    include_str!("python/pool.py")
+));
+
+/// The scenarios that a Python program can take part in: it is told when to start and when to stop, no more.
+const SCENARIOS: [&str; 4] = ["A", "B64", "B256", "D64K"];
+
+/// How often to look whether it is enough.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// The program of a peer, for both ends.
+#[derive(Clone, Copy)]
+pub(crate) struct Script(&'static str);
+
+pub(crate) async fn serve(script: Script) -> anyhow::Result<()> {
+    let mut program = Program::start(script, "server", "")?;
+    let address: String = program.word().await?;
+    super::ready(&address).await
+}
+
+pub(crate) async fn connect(script: Script, address: &str) -> anyhow::Result<Python> {
+    let mut program = Program::start(script, "client", address)?;
+    let () = program.word().await?;
+    Ok(Python(Mutex::new(program)))
+}
+
+/// A client program.
+pub(crate) struct Python(Mutex<Program>);
+
+/// What it did.
+#[derive(Deserialize)]
+struct Done {
+    count: u64,
+    /// How long each call took, where one was in flight.
+    nanos: Vec<u64>,
+}
+
+impl Python {
+    async fn call(
+        &self,
+        bytes: usize,
+        window: usize,
+        stop: &(dyn Fn() -> bool + Sync),
+        latency: &(dyn Fn(u64) + Sync),
+    ) -> anyhow::Result<u64> {
+        let mut program = self.0.lock().await;
+        let calls = json!({ "bytes": bytes, "window": window });
+        program.tell(&calls.to_string()).await;
+        while !stop() {
+            tokio::time::sleep(LOOK).await;
+        }
+        program.tell("enough").await;
+        let done: Done = program.word().await?;
+        done.nanos.into_iter().for_each(latency);
+        Ok(done.count)
+    }
+}
+
+impl Caller for Python {
+    fn call_all<'a>(
+        &'a self,
+        window: usize,
+        stop: &'a (dyn Fn() -> bool + Sync),
+        latency: &'a (dyn Fn(u64) + Sync),
+    ) -> Calls<'a> {
+        Box::pin(self.call(0, window, stop, latency))
+    }
+
+    fn echo_all<'a>(
+        &'a self,
+        bytes: usize,
+        window: usize,
+        stop: &'a (dyn Fn() -> bool + Sync),
+        latency: &'a (dyn Fn(u64) + Sync),
+    ) -> Calls<'a> {
+        Box::pin(self.call(bytes, window, stop, latency))
+    }
+}
+
+/// A Python program that runs. It ends when its input closes, so when this is dropped.
+struct Program {
+    input: ChildStdin,
+    output: Lines<BufReader<ChildStdout>>,
+    _child: Child,
+}
+
+impl Program {
+    fn start(script: Script, role: &str, address: &str) -> anyhow::Result<Self> {
+        let scenario = Arguments::parse().scenarios[0].name;
+        let suits = SCENARIOS.contains(&scenario);
+        anyhow::ensure!(suits, "Python peers are in {} only", SCENARIOS.join(", "));
+        let mut child = Command::new("python3")
+            .args(["-c", script.0, role, address])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cannot start python3")?;
+        Ok(Self {
+            input: child.stdin.take().context("no input to write")?,
+            output: BufReader::new(child.stdout.take().context("no output to read")?).lines(),
+            _child: child,
+        })
+    }
+
+    async fn tell(&mut self, line: &str) {
+        // When it has ended, its last word says why.
+        let _ = self.input.write_all(format!("{line}\n").as_bytes()).await;
+    }
+
+    /// What it says next.
+    async fn word<T: DeserializeOwned>(&mut self) -> anyhow::Result<T> {
+        let line = self.output.next_line().await?;
+        let line = line.context("python3 ended without a word")?;
+        let word: Result<T, String> =
+            serde_json::from_str(&line).with_context(|| format!("python3 says '{line}'"))?;
+        word.map_err(anyhow::Error::msg)
+    }
+}

@@ -1,0 +1,112 @@
+//! tonic with prost's codec, no TLS, and windows that a large message does not wait for.
+
+use bytes::Bytes;
+use tokio::net::TcpListener;
+use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Channel, Endpoint, Server};
+use tonic::{Request, Response, Status};
+
+use self::generated::worker_client::WorkerClient;
+use self::generated::worker_server::{Worker, WorkerServer};
+use super::{Caller, Calls};
+
+mod generated {
+    include!(concat!(env!("OUT_DIR"), "/farcall.benches.Worker.rs"));
+}
+
+/// The largest message, either way.
+const MAX_MESSAGE_BYTES: usize = 128 << 20;
+
+/// HTTP/2 windows of a stream and of a connection.
+const WINDOW_BYTES: u32 = 16 << 20;
+
+/// Streams of a connection, one for each call in flight.
+const MAX_STREAMS: u32 = 16 << 10;
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Number {
+    #[prost(int64, tag = "1")]
+    data: i64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Blob {
+    #[prost(bytes = "bytes", tag = "1")]
+    data: Bytes,
+}
+
+struct Squarer;
+
+#[tonic::async_trait]
+impl Worker for Squarer {
+    async fn process(&self, request: Request<Number>) -> Result<Response<Number>, Status> {
+        let data = request.into_inner().data;
+        Ok(Response::new(Number { data: data * data }))
+    }
+
+    async fn echo(&self, request: Request<Blob>) -> Result<Response<Blob>, Status> {
+        Ok(Response::new(request.into_inner()))
+    }
+}
+
+pub(crate) async fn serve() -> anyhow::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?.to_string();
+    let worker = WorkerServer::new(Squarer).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    let server = Server::builder()
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES)
+        .max_concurrent_streams(MAX_STREAMS)
+        .add_service(worker)
+        .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)));
+    tokio::spawn(server);
+    super::ready(&address).await
+}
+
+pub(crate) struct Tonic(WorkerClient<Channel>);
+
+pub(crate) async fn connect(address: &str) -> anyhow::Result<Tonic> {
+    let channel = Endpoint::from_shared(format!("http://{address}"))?
+        .tcp_nodelay(true)
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES)
+        .connect()
+        .await?;
+    let client = WorkerClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    Ok(Tonic(client))
+}
+
+impl Caller for Tonic {
+    fn call_all<'a>(
+        &'a self,
+        window: usize,
+        stop: &'a (dyn Fn() -> bool + Sync),
+        latency: &'a (dyn Fn(u64) + Sync),
+    ) -> Calls<'a> {
+        let client = self.0.clone();
+        Box::pin(super::pipeline(window, stop, latency, move |data| {
+            let mut client = client.clone();
+            async move { Ok(client.process(Number { data }).await?.into_inner().data) }
+        }))
+    }
+
+    fn echo_all<'a>(
+        &'a self,
+        bytes: usize,
+        window: usize,
+        stop: &'a (dyn Fn() -> bool + Sync),
+        latency: &'a (dyn Fn(u64) + Sync),
+    ) -> Calls<'a> {
+        let client = self.0.clone();
+        Box::pin(super::echo_pipeline(
+            bytes,
+            window,
+            stop,
+            latency,
+            move |data| {
+                let mut client = client.clone();
+                async move { Ok(client.echo(Blob { data }).await?.into_inner().data.len()) }
+            },
+        ))
+    }
+}

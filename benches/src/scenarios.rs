@@ -1,0 +1,230 @@
+//! What is measured: the list of scenarios, each kind in a room of its own.
+
+mod bulk;
+mod calls;
+mod fairness;
+mod fan;
+mod instructions;
+mod memory;
+mod names;
+mod objects;
+mod scaling;
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::client::Client;
+use crate::figure::Figure;
+use crate::peers::{self, PeerName};
+use crate::run::Pair;
+
+use bulk::Bulk;
+use calls::Calls;
+use fairness::{Beside, Flood};
+use fan::Out;
+use instructions::Instructions;
+use memory::Memory;
+use names::Names;
+use scaling::{Connections, InFlight, Objects};
+
+/// One scenario.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    kind: Kind,
+}
+
+/// Its kind, with what distinguishes it from others of that kind.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Calls(Calls),
+    Bulk(Bulk),
+    Memory(Memory),
+    Names(Names),
+    Instructions(Instructions),
+    Out(Out),
+    Beside(Beside),
+    Flood(Flood),
+    Connections(Connections),
+    Objects(Objects),
+    InFlight(InFlight),
+}
+
+/// What a kind of scenario does in the three processes.
+pub(crate) trait Room {
+    /// Whether this peer has such figures.
+    fn measures(&self, _peer: PeerName) -> bool {
+        true
+    }
+
+    /// How many rounds tell more than one, of those asked for.
+    fn rounds(&self, asked: u32) -> u32 {
+        asked
+    }
+
+    /// Whether it means something on one core.
+    fn may_be_pinned(&self) -> bool {
+        true
+    }
+
+    /// How long to wait for the server's address, and for the client's figures.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(180)
+    }
+
+    /// The parent: one round.
+    fn round(&self, pair: &Pair<'_>) -> anyhow::Result<Vec<Figure>> {
+        pair.measure("")
+    }
+
+    /// The server process.
+    fn serve(&self, peer: PeerName, _part: &str) -> anyhow::Result<()> {
+        peers::serve(peer, 1)
+    }
+
+    /// The client process.
+    fn measure(&self, client: &Client) -> anyhow::Result<Vec<Figure>>;
+}
+
+const fn scenario(name: &'static str, about: &'static str, kind: Kind) -> Scenario {
+    Scenario { name, about, kind }
+}
+
+const fn calls(connections: usize, window: usize) -> Kind {
+    Kind::Calls(Calls {
+        connections,
+        window,
+    })
+}
+
+const fn bulk(bytes: usize, window: usize) -> Kind {
+    Kind::Bulk(Bulk { bytes, window })
+}
+
+pub(crate) const ALL: [Scenario; 19] = [
+    scenario("A", "latency of a call, 1 in flight", calls(1, 1)),
+    scenario("B64", "one connection, 64 in flight", calls(1, 64)),
+    scenario("B256", "one connection, 256 in flight", calls(1, 256)),
+    scenario("C8x32", "8 connections, 32 in flight on each", calls(8, 32)),
+    scenario("C64x1", "64 connections, 1 in flight on each", calls(64, 1)),
+    scenario("D64K", "echo of 64 KiB, 8 in flight", bulk(64 << 10, 8)),
+    scenario("D1M", "echo of 1 MiB, 4 in flight", bulk(1 << 20, 4)),
+    scenario(
+        "D64M",
+        "echo of 64 MiB, 1 in flight, and what both ends keep of it",
+        bulk(64 << 20, 1),
+    ),
+    scenario(
+        "E",
+        "memory of an idle connection, and (farcall) of a registered object",
+        Kind::Memory(Memory),
+    ),
+    scenario(
+        "F",
+        "a name service with 1,000,000 names in a durable store (farcall)",
+        Kind::Names(Names),
+    ),
+    scenario(
+        "G1",
+        "instructions of a call, user code, 1 in flight (needs valgrind)",
+        Kind::Instructions(Instructions { window: 1 }),
+    ),
+    scenario(
+        "G100",
+        "instructions of a call, user code, 100 in flight (needs valgrind)",
+        Kind::Instructions(Instructions { window: 100 }),
+    ),
+    scenario(
+        "I64",
+        "fan-in: 64 clients of one server, 8 in flight each",
+        calls(64, 8),
+    ),
+    scenario(
+        "O64",
+        "fan-out: one client of 64 servers, 100,000 calls, 256 in flight in all",
+        Kind::Out(Out),
+    ),
+    scenario(
+        "P1",
+        "a cheap call beside long computations on one connection (farcall; never pinned)",
+        Kind::Beside(Beside),
+    ),
+    scenario(
+        "P2",
+        "a quiet connection beside one that floods and one that never reads (farcall; never pinned)",
+        Kind::Flood(Flood),
+    ),
+    scenario(
+        "S1",
+        "1 to 1,000 connections, 256 in flight in all",
+        Kind::Connections(Connections),
+    ),
+    scenario(
+        "S2",
+        "1 and 100,000 registered objects, 256 in flight (farcall)",
+        Kind::Objects(Objects),
+    ),
+    scenario(
+        "S3",
+        "64 to 10,000 in flight on one connection",
+        Kind::InFlight(InFlight),
+    ),
+];
+
+impl Scenario {
+    pub(crate) fn room(&self) -> &dyn Room {
+        match &self.kind {
+            Kind::Calls(room) => room,
+            Kind::Bulk(room) => room,
+            Kind::Memory(room) => room,
+            Kind::Names(room) => room,
+            Kind::Instructions(room) => room,
+            Kind::Out(room) => room,
+            Kind::Beside(room) => room,
+            Kind::Flood(room) => room,
+            Kind::Connections(room) => room,
+            Kind::Objects(room) => room,
+            Kind::InFlight(room) => room,
+        }
+    }
+}
+
+impl PartialEq for Scenario {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl FromStr for Scenario {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let known = ALL.iter().find(|s| s.name.eq_ignore_ascii_case(name));
+        known.copied().ok_or_else(|| {
+            let names: Vec<_> = ALL.iter().map(|s| s.name).collect();
+            format!("there are {}", names.join(", "))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scenario_is_found_by_its_name_and_by_no_other() {
+        for scenario in ALL {
+            assert_eq!(scenario.name.parse(), Ok(scenario));
+            assert_eq!(scenario.name.to_lowercase().parse(), Ok(scenario));
+        }
+        assert!("B".parse::<Scenario>().unwrap_err().contains("B64, B256"));
+    }
+}

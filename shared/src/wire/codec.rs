@@ -99,7 +99,7 @@ impl Codec {
     fn encode_with<T: Serialize + ?Sized>(
         self,
         out: &mut Vec<u8>,
-        mut lent: Option<&mut Vec<Lent>>,
+        lent: Option<&mut Vec<Lent>>,
         limit: usize,
         value: &T,
     ) -> Result<(), EncodeError> {
@@ -109,7 +109,7 @@ impl Codec {
         let mut bounded = Bounded {
             out,
             start,
-            lent: lent.as_deref_mut().filter(|_| self == Self::Postcard),
+            lent: lent.filter(|_| self == Self::Postcard),
             lent_before,
             end: start.saturating_add(limit),
             over: false,

@@ -301,3 +301,30 @@ async fn ten_megabytes_arrive_as_they_were_sent() {
         vec![7; 10_000_000]
     );
 }
+
+#[tokio::test]
+async fn blobs_of_all_sizes_and_small_calls_side_by_side_arrive_as_they_were_sent() {
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let house = House::new().await;
+    let mut blobs = JoinSet::new();
+    for number in 0..300 {
+        // Around the size from which blobs are lent, around that of a read, and beyond.
+        let bytes = match number % 4 {
+            0 => random.usize(..100),
+            1 => random.usize(16_000..17_000),
+            2 => random.usize(60_000..70_000),
+            _ => random.usize(..3_000_000),
+        };
+        let first = random.u8(..);
+        let sent: Bytes = (0..bytes).map(|i| (i / 7) as u8 ^ first).collect();
+        let call = house.desk.blob(sent.clone());
+        blobs.spawn(async move { call.await.map(|back| back == sent) });
+        let desk = house.desk.clone();
+        blobs.spawn(async move { Ok(desk.square(number).await? == number * number) });
+    }
+    for same in soon(blobs.join_all()).await {
+        assert_eq!(same, Ok(true));
+    }
+}

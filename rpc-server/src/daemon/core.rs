@@ -1,5 +1,6 @@
 //! What a daemon runs: accepting, serving connections, and what they see of it.
 
+use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -99,7 +100,8 @@ impl Core {
 
     async fn serve(self: Arc<Self>, socket: Socket, peer: Peer) {
         // In a box, so that its memory does not stay with the connection.
-        if let Some((link, driver)) = Box::pin(self.meet(socket, peer)).await {
+        let met = Box::pin(self.meet(socket, peer)).await;
+        if let Some((link, driver)) = met {
             self.drive(link, driver).await;
         }
     }
@@ -109,7 +111,7 @@ impl Core {
         self: &Arc<Self>,
         mut socket: Socket,
         peer: Peer,
-    ) -> Option<(Link, link::Driver)> {
+    ) -> Option<(Link, Pin<Box<link::Driver>>)> {
         let mut received = BytesMut::new();
         let meeting = door::meet(&mut socket, &mut received);
         let protocol = match tokio::time::timeout(self.limits.handshake, meeting).await {
@@ -129,10 +131,12 @@ impl Core {
         link::accept(socket, received, self.me, &self.limits, host)
             .await
             .inspect_err(|e| tracing::warn!(%peer, "no handshake: {e}"))
+            // In a box, since a future that is handed on takes its place twice.
+            .map(|(link, driver)| (link, Box::pin(driver)))
             .ok()
     }
 
-    async fn drive(&self, link: Link, driver: link::Driver) {
+    async fn drive(&self, link: Link, driver: Pin<Box<link::Driver>>) {
         let key = self.links.lock().insert(link.clone());
         // Bound before or after the daemon began to end, every link hears of it.
         if self.closing.is_cancelled() {

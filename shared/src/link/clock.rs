@@ -23,8 +23,8 @@ pub(super) struct Clock {
     stall: Tick,
     /// When the peer was last heard.
     heard: Tick,
-    /// True when it was pinged since.
-    pinged: bool,
+    /// When it was pinged, if it was not heard since.
+    pinged: Option<Tick>,
     /// Since when the socket has taken nothing, and how many bytes it had taken until then.
     blocked: Option<(Tick, u64)>,
     /// Since when everything is answered after this side's go-away.
@@ -56,7 +56,7 @@ impl Clock {
             silence: ticks(limits.silence),
             stall: ticks(limits.stall),
             heard: 0,
-            pinged: false,
+            pinged: None,
             blocked: None,
             drained: None,
             large: None,
@@ -67,7 +67,7 @@ impl Clock {
     #[inline]
     pub(super) fn hear(&mut self, now: Tick) {
         self.heard = now;
-        self.pinged = false;
+        self.pinged = None;
     }
 
     /// The socket takes no more, after so many bytes.
@@ -114,12 +114,7 @@ impl Clock {
     /// When something is due at the earliest, if nothing happens until then.
     #[inline]
     pub(super) fn next(&self) -> Tick {
-        let wait = if self.pinged {
-            self.silence
-        } else {
-            self.heartbeat
-        };
-        let mut next = self.heard.saturating_add(wait);
+        let mut next = self.answers_until();
         if let Some((since, _)) = self.blocked {
             next = next.min(since.saturating_add(self.stall));
         }
@@ -130,6 +125,17 @@ impl Clock {
             next = next.min(since.saturating_add(KEPT));
         }
         next
+    }
+
+    /// When a silent peer is pinged or, if it was, given up: however late this side is with the ping, the peer has its time
+    /// to answer.
+    #[inline]
+    fn answers_until(&self) -> Tick {
+        let since = match self.pinged {
+            None => return self.heard.saturating_add(self.heartbeat),
+            Some(pinged) => pinged.saturating_sub(self.heartbeat).max(self.heard),
+        };
+        since.saturating_add(self.silence)
     }
 
     /// What is due. Nothing can be heard of a peer that is not read; the stall limit watches it.
@@ -148,14 +154,14 @@ impl Clock {
             self.hear(now);
             return Due::Nothing;
         }
-        if self.pinged && over(self.heard, self.silence) {
+        if now < self.answers_until() {
+            return Due::Nothing;
+        }
+        if self.pinged.is_some() {
             return Due::Silent;
         }
-        if !self.pinged && over(self.heard, self.heartbeat) {
-            self.pinged = true;
-            return Due::Ping;
-        }
-        Due::Nothing
+        self.pinged = Some(now);
+        Due::Ping
     }
 }
 
@@ -179,6 +185,16 @@ mod tests {
         assert_eq!(clock.due(7_600, true), Due::Silent);
         clock.hear(7_600);
         assert_eq!(clock.due(7_601, true), Due::Nothing);
+    }
+
+    #[test]
+    fn a_side_that_was_held_up_gives_its_peer_time_to_answer_the_late_ping() {
+        let mut clock = clock();
+        clock.hear(0);
+        assert_eq!(clock.due(60_000, true), Due::Ping);
+        assert_eq!(clock.due(60_001, true), Due::Nothing);
+        assert_eq!(clock.next(), 65_000);
+        assert_eq!(clock.due(65_000, true), Due::Silent);
     }
 
     #[test]

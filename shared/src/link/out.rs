@@ -20,6 +20,9 @@ pub(super) enum Flush {
 /// The most parts that one write takes: the blobs and what is between them.
 const PARTS: usize = 16;
 
+/// Fewer written bytes than this are not worth moving the rest for.
+const KEPT_WRITTEN: usize = 64 << 10;
+
 /// Unsent frames, back to back.
 #[derive(Debug)]
 pub(super) struct Out {
@@ -133,7 +136,10 @@ impl Out {
             match written {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => self.advance(count),
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    self.forget_written();
+                    return Ok(false);
+                }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) => return Err(e),
             }
@@ -143,6 +149,22 @@ impl Out {
         self.frames.clear();
         self.flush = Flush::Idle;
         Ok(true)
+    }
+
+    /// Forgets what is written once that is most of it: a peer that always leaves something unread must not make it grow,
+    /// and no byte is moved more than once on average.
+    fn forget_written(&mut self) {
+        let whole = self.sent.lent_bytes - self.sent.of_blob;
+        if self.sent.bytes + whole < self.unsent().max(KEPT_WRITTEN) {
+            return;
+        }
+        self.frames.forget(self.sent.bytes, self.sent.blobs);
+        self.base += (self.sent.bytes + whole) as u64;
+        self.sent = Sent {
+            lent_bytes: self.sent.of_blob,
+            of_blob: self.sent.of_blob,
+            ..Sent::default()
+        };
     }
 
     /// Fills in what comes next; gives how many parts that are.

@@ -90,6 +90,16 @@ impl Frames {
         self.lent_bytes += std::mem::take(&mut other.lent_bytes);
     }
 
+    /// Forgets so many bytes and blobs at the start.
+    pub fn forget(&mut self, bytes: usize, blobs: usize) {
+        self.bytes.drain(..bytes);
+        let gone = self.lent.drain(..blobs);
+        self.lent_bytes -= gone.map(|lent| lent.data.len()).sum::<usize>();
+        for lent in &mut self.lent {
+            lent.at -= bytes;
+        }
+    }
+
     /// Forgets all frames and keeps the memory.
     #[inline]
     pub fn clear(&mut self) {

@@ -315,7 +315,7 @@ async fn blobs_of_all_sizes_and_small_calls_side_by_side_arrive_as_they_were_sen
             0 => random.usize(..100),
             1 => random.usize(16_000..17_000),
             2 => random.usize(60_000..70_000),
-            _ => random.usize(..3_000_000),
+            _ => random.usize(..400_000),
         };
         let first = random.u8(..);
         let sent: Bytes = (0..bytes).map(|i| (i / 7) as u8 ^ first).collect();

@@ -8,7 +8,7 @@ const EXACT_EVERY: u32 = 16;
 /// How long runs take that come one after the other.
 ///
 /// A run that takes longer than a step of the coarse clock (1 to 10 ms) is seen at once, one that takes less as a rule
-/// within [`EXACT_EVERY`] runs.
+/// within sixteen runs.
 #[derive(Debug, Default)]
 pub struct Laps {
     /// When the last run ended, by the coarse clock.

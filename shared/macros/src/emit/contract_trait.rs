@@ -1,7 +1,8 @@
 //! The trait itself, as objects implement it.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::quote;
+use syn::Ident;
 
 use super::{Names, argument_names, parameters, quiet};
 use crate::model::{Contract, Method, Runs};
@@ -31,6 +32,7 @@ pub(super) fn emit(contract: &Contract, names: &Names) -> TokenStream {
         .iter()
         .filter(|method| method.runs == Runs::Compute)
         .map(|method| computed(contract, method, names));
+    let (service, quiet) = (service(), quiet());
     let waits = contract
         .methods
         .iter()
@@ -42,11 +44,12 @@ pub(super) fn emit(contract: &Contract, names: &Names) -> TokenStream {
             #(#declared)*
 
             /// Makes it an object, for a daemon to host.
+            #quiet
             fn serve(self) -> #private::Servant {
                 #private::Servant::new(
                     #request::descriptor(),
                     #server::new(self),
-                    |service: &#server<Self>, request| match request { #(#computed)* #waits },
+                    |#service: &#server<Self>, request| match request { #(#computed)* #waits },
                     <#server<Self> as #private::tarpc::server::Serve>::serve,
                 )
             }
@@ -68,11 +71,17 @@ fn computed(contract: &Contract, method: &Method, names: &Names) -> TokenStream 
     } = names;
     let trait_name = &contract.name;
     let (variant, name, arguments) = (&method.variant, &method.name, argument_names(method));
+    let service = service();
     quote! {
         #request::#variant { #(#arguments),* } => ::core::option::Option::Some(
-            #response::#variant(<Self as #trait_name>::#name(&*service.0 #(, #arguments)*)),
+            #response::#variant(<Self as #trait_name>::#name(&*#service.0 #(, #arguments)*)),
         ),
     }
+}
+
+/// The service, whatever the arguments are called.
+fn service() -> Ident {
+    Ident::new("service", Span::mixed_site())
 }
 
 /// One object behind an `Arc` can be served several times.

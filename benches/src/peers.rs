@@ -121,8 +121,8 @@ async fn serve_one(peer: PeerName) -> anyhow::Result<()> {
 pub(crate) async fn connect(peer: PeerName, address: &str) -> anyhow::Result<Box<dyn Caller>> {
     Ok(match peer {
         PeerName::Limit => Box::new(limit::connect(address).await?),
-        PeerName::Farcall => Box::new(farcall::connect(address, farcall::Kind::Plain).await?),
-        PeerName::FarcallAsync => Box::new(farcall::connect(address, farcall::Kind::Async).await?),
+        PeerName::Farcall => Box::new(farcall::connect_plain(address).await?),
+        PeerName::FarcallAsync => Box::new(farcall::connect_waiting(address).await?),
         PeerName::Tarpc => Box::new(tarpc::connect(address).await?),
         PeerName::Tonic => Box::new(tonic::connect(address).await?),
         PeerName::Capnp => Box::new(capnp::connect(address).await?),
@@ -163,49 +163,60 @@ pub(crate) async fn ready(address: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Calls of `process`, `window` of them in flight.
-async fn pipeline<F, Fut>(
-    window: usize,
-    stop: &(dyn Fn() -> bool + Sync),
-    latency: &(dyn Fn(u64) + Sync),
-    call: F,
-) -> anyhow::Result<u64>
-where
-    F: Fn(i64) -> Fut + Clone + Send + 'static,
-    Fut: Future<Output = anyhow::Result<i64>> + Send,
-{
-    in_flight(window, stop, latency, move || {
-        let call = call(3);
-        async move {
-            anyhow::ensure!(call.await? == 9, "a wrong answer");
-            Ok(())
-        }
-    })
-    .await
+/// A peer's stub; every caller has a clone.
+pub(crate) trait Stub: Clone + Send + Sync + 'static {
+    fn process(&self, data: i64) -> impl Future<Output = anyhow::Result<i64>> + Send;
+
+    /// Gives the length of the answer.
+    fn echo(&self, data: Bytes) -> impl Future<Output = anyhow::Result<usize>> + Send;
 }
 
-/// Calls of `echo` with `bytes` bytes, `window` of them in flight. `call` gives the length of the answer.
-async fn echo_pipeline<F, Fut>(
-    bytes: usize,
-    window: usize,
-    stop: &(dyn Fn() -> bool + Sync),
-    latency: &(dyn Fn(u64) + Sync),
-    call: F,
-) -> anyhow::Result<u64>
-where
-    F: Fn(Bytes) -> Fut + Clone + Send + 'static,
-    Fut: Future<Output = anyhow::Result<usize>> + Send,
-{
-    let data = Bytes::from(vec![7; bytes]);
-    in_flight(window, stop, latency, move || {
-        let call = call(data.clone());
-        async move {
-            let answered = call.await?;
-            anyhow::ensure!(answered == bytes, "an answer of {answered} bytes");
-            Ok(())
-        }
-    })
-    .await
+impl<S: Stub> Caller for S {
+    fn call_all<'a>(
+        &'a self,
+        window: usize,
+        stop: &'a (dyn Fn() -> bool + Sync),
+        latency: &'a (dyn Fn(u64) + Sync),
+    ) -> Calls<'a> {
+        Box::pin(in_flight(window, stop, latency, Process(self.clone())))
+    }
+
+    fn echo_all<'a>(
+        &'a self,
+        bytes: usize,
+        window: usize,
+        stop: &'a (dyn Fn() -> bool + Sync),
+        latency: &'a (dyn Fn(u64) + Sync),
+    ) -> Calls<'a> {
+        let data = Bytes::from(vec![7; bytes]);
+        Box::pin(in_flight(window, stop, latency, Echo(self.clone(), data)))
+    }
+}
+
+/// What a caller does over and over.
+trait Work: Clone + Send + Sync + 'static {
+    fn once(&self) -> impl Future<Output = anyhow::Result<()>> + Send;
+}
+
+#[derive(Clone)]
+struct Process<S>(S);
+
+impl<S: Stub> Work for Process<S> {
+    async fn once(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(self.0.process(3).await? == 9, "a wrong answer");
+        Ok(())
+    }
+}
+
+#[derive(Clone)]
+struct Echo<S>(S, Bytes);
+
+impl<S: Stub> Work for Echo<S> {
+    async fn once(&self) -> anyhow::Result<()> {
+        let answered = self.0.echo(self.1.clone()).await?;
+        anyhow::ensure!(answered == self.1.len(), "an answer of {answered} bytes");
+        Ok(())
+    }
 }
 
 /// How many calls ended in this process, for who stops after a number of calls; kept where many are in flight.
@@ -215,26 +226,22 @@ pub(crate) static ENDED: AtomicU64 = AtomicU64::new(0);
 const CALLS_AT_A_TIME: usize = 64;
 
 /// Keeps `window` calls in flight, each in a task of its own as a program's callers are.
-async fn in_flight<F, Fut>(
+async fn in_flight(
     window: usize,
     stop: &(dyn Fn() -> bool + Sync),
     latency: &(dyn Fn(u64) + Sync),
-    call: F,
-) -> anyhow::Result<u64>
-where
-    F: Fn() -> Fut + Clone + Send + 'static,
-    Fut: Future<Output = anyhow::Result<()>> + Send,
-{
+    work: impl Work,
+) -> anyhow::Result<u64> {
     if window == 1 {
         let mut count = 0;
         while !stop() {
             // In a task, as a program's callers are: a runtime wakes its first future at the price of a system call.
-            let call = call.clone();
+            let work = work.clone();
             let some = tokio::spawn(async move {
                 let mut took = Vec::with_capacity(CALLS_AT_A_TIME);
                 for _ in 0..CALLS_AT_A_TIME {
                     let start = std::time::Instant::now();
-                    call().await?;
+                    work.once().await?;
                     took.push(start.elapsed().as_nanos() as u64);
                 }
                 anyhow::Ok(took)
@@ -248,11 +255,11 @@ where
     let ended = std::sync::Arc::new(AtomicBool::new(false));
     let mut callers = tokio::task::JoinSet::new();
     for _ in 0..window {
-        let (call, ended) = (call.clone(), ended.clone());
+        let (work, ended) = (work.clone(), ended.clone());
         callers.spawn(async move {
             let mut count = 0u64;
             while !ended.load(Ordering::Relaxed) {
-                call().await?;
+                work.once().await?;
                 count += 1;
                 // Only a hint, so a count that is lost between threads does no harm, and the bus need not be locked.
                 ENDED.store(ENDED.load(Ordering::Relaxed) + 1, Ordering::Relaxed);

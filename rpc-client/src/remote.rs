@@ -200,45 +200,51 @@ impl Remote {
     }
 
     /// A call through all its attempts.
-    pub(crate) async fn perform<A, T, D>(
+    ///
+    /// Not an `async fn`: that would move its arguments once more when it is first polled.
+    #[inline]
+    #[allow(clippy::manual_async_fn)]
+    pub(crate) fn perform<A, T, D>(
         self,
         method: Selected,
         arguments: A,
         read: D,
-    ) -> Result<T, CallError>
+    ) -> impl Future<Output = Result<T, CallError>> + Send
     where
         A: Serialize + Send + Sync + 'static,
         D: Fn(Codec, &[u8]) -> Result<T, DecodeError> + Send + Sync + 'static,
         T: Send + 'static,
     {
-        // The first attempt as a rule is the last: what else a call may need is kept out of its future.
-        let later;
-        let bound = match self.shared.first() {
-            Some(bound) => Some(bound),
-            None => {
-                later = self.shared.bound();
-                later.as_ref()
-            }
-        };
-        let first = match bound {
-            None => First::NotBound,
-            Some(bound) => {
-                let mut attempt = bound.attempt(method.which(), &arguments, self.deadline);
-                let ended = (&mut attempt).await;
-                match ended {
-                    Outcome::NotSent(reason) if attempt.began().is_none() => {
-                        First::NotStarted(bound.clone(), reason)
-                    }
-                    ended => match bound.conclude_with(method.which(), ended, &read) {
-                        Ok(value) => return Ok(value),
-                        Err(error) => First::Ended(bound.clone(), attempt.began(), error),
-                    },
+        async move {
+            // The first attempt as a rule is the last: what else a call may need is kept out of its future.
+            let later;
+            let bound = match self.shared.first() {
+                Some(bound) => Some(bound),
+                None => {
+                    later = self.shared.bound();
+                    later.as_ref()
                 }
-            }
-        };
-        let rest: Pin<Box<dyn Future<Output = _> + Send>> =
-            Box::pin(self.go_on(method, arguments, read, first));
-        rest.await
+            };
+            let first = match bound {
+                None => First::NotBound,
+                Some(bound) => {
+                    let mut attempt = bound.attempt(method.which(), &arguments, self.deadline);
+                    let ended = (&mut attempt).await;
+                    match ended {
+                        Outcome::NotSent(reason) if attempt.began().is_none() => {
+                            First::NotStarted(bound.clone(), reason)
+                        }
+                        ended => match bound.conclude_with(method.which(), ended, &read) {
+                            Ok(value) => return Ok(value),
+                            Err(error) => First::Ended(bound.clone(), attempt.began(), error),
+                        },
+                    }
+                }
+            };
+            let rest: Pin<Box<dyn Future<Output = _> + Send>> =
+                Box::pin(self.go_on(method, arguments, read, first));
+            rest.await
+        }
     }
 
     /// The attempts after the first.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use farcall::{Connections, Daemon, Remote};
 
-use super::{Caller, Calls};
+use super::Stub;
 
 #[farcall::remote]
 pub(crate) trait Plain {
@@ -44,94 +44,38 @@ pub(crate) async fn serve() -> anyhow::Result<()> {
     super::ready(&daemon.address().to_string()).await
 }
 
-pub(crate) enum Kind {
-    Plain,
-    Async,
-}
-
-pub(crate) enum Farcall {
-    Plain(PlainProxy),
-    Async(WaitingProxy),
-}
-
 /// Proxies of one process share a connection; here each has its own, as the scenario says.
-pub(crate) async fn connect(address: &str, kind: Kind) -> anyhow::Result<Farcall> {
-    let own = Connections::new();
-    Ok(match kind {
-        Kind::Plain => {
-            let uri = format!("far:plain@{address}");
-            Farcall::Plain(PlainProxy::over(
-                Remote::connect_with(&own, &uri, PlainProxy::descriptor()).await?,
-            ))
-        }
-        Kind::Async => {
-            let uri = format!("far:waiting@{address}");
-            Farcall::Async(WaitingProxy::over(
-                Remote::connect_with(&own, &uri, WaitingProxy::descriptor()).await?,
-            ))
-        }
-    })
+pub(crate) async fn connect_plain(address: &str) -> anyhow::Result<PlainProxy<Remote>> {
+    let uri = format!("far:plain@{address}");
+    let descriptor = PlainProxy::<Remote>::descriptor();
+    let remote = Remote::connect_with(&Connections::new(), &uri, descriptor).await?;
+    Ok(PlainProxy::over(remote))
 }
 
-impl Caller for Farcall {
-    fn call_all<'a>(
-        &'a self,
-        window: usize,
-        stop: &'a (dyn Fn() -> bool + Sync),
-        latency: &'a (dyn Fn(u64) + Sync),
-    ) -> Calls<'a> {
-        match self {
-            Self::Plain(proxy) => {
-                let proxy = proxy.clone();
-                Box::pin(super::pipeline(window, stop, latency, move |data| {
-                    let call = proxy.process(data);
-                    async move { Ok(call.await?) }
-                }))
-            }
-            Self::Async(proxy) => {
-                let proxy = proxy.clone();
-                Box::pin(super::pipeline(window, stop, latency, move |data| {
-                    let call = proxy.process(data);
-                    async move { Ok(call.await?) }
-                }))
-            }
-        }
+/// As `connect_plain`.
+pub(crate) async fn connect_waiting(address: &str) -> anyhow::Result<WaitingProxy<Remote>> {
+    let uri = format!("far:waiting@{address}");
+    let descriptor = WaitingProxy::<Remote>::descriptor();
+    let remote = Remote::connect_with(&Connections::new(), &uri, descriptor).await?;
+    Ok(WaitingProxy::over(remote))
+}
+
+impl Stub for PlainProxy<Remote> {
+    async fn process(&self, data: i64) -> anyhow::Result<i64> {
+        Ok(self.process(data).await?)
     }
 
-    fn echo_all<'a>(
-        &'a self,
-        bytes: usize,
-        window: usize,
-        stop: &'a (dyn Fn() -> bool + Sync),
-        latency: &'a (dyn Fn(u64) + Sync),
-    ) -> Calls<'a> {
-        match self {
-            Self::Plain(proxy) => {
-                let proxy = proxy.clone();
-                Box::pin(super::echo_pipeline(
-                    bytes,
-                    window,
-                    stop,
-                    latency,
-                    move |data| {
-                        let call = proxy.echo(data);
-                        async move { Ok(call.await?.len()) }
-                    },
-                ))
-            }
-            Self::Async(proxy) => {
-                let proxy = proxy.clone();
-                Box::pin(super::echo_pipeline(
-                    bytes,
-                    window,
-                    stop,
-                    latency,
-                    move |data| {
-                        let call = proxy.echo(data);
-                        async move { Ok(call.await?.len()) }
-                    },
-                ))
-            }
-        }
+    async fn echo(&self, data: Bytes) -> anyhow::Result<usize> {
+        Ok(self.echo(data).await?.len())
+    }
+}
+
+impl Stub for WaitingProxy<Remote> {
+    async fn process(&self, data: i64) -> anyhow::Result<i64> {
+        Ok(self.process(data).await?)
+    }
+
+    async fn echo(&self, data: Bytes) -> anyhow::Result<usize> {
+        Ok(self.echo(data).await?.len())
     }
 }

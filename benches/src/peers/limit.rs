@@ -1,9 +1,11 @@
 //! The limit: frames of a length and a payload on raw TCP, the most that a program on tokio could do.
 //!
 //! Calls of `process`: one in flight it is ping-pong; with more, it writes a whole window at once and reads a whole window
-//! back. Calls of `echo`: each end has one buffer for its messages; the server reads a message whole, as who calls a method
-//! must, and writes it back from where it was read.
+//! back, and like every peer it writes each call's number and looks at each answer. Calls of `echo`: each end has one buffer
+//! for its messages; the server reads a message whole, as who calls a method must, and writes it back from where it was
+//! read.
 
+use std::hint::black_box;
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -52,6 +54,15 @@ async fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     }
 }
 
+fn put_frame(out: &mut Vec<u8>, number: i64) {
+    out.extend_from_slice(&8u32.to_le_bytes());
+    out.extend_from_slice(&number.to_le_bytes());
+}
+
+fn number(frame: &[u8]) -> i64 {
+    i64::from_le_bytes(frame[4..].try_into().unwrap_or_default())
+}
+
 async fn answer_calls(mut stream: TcpStream) -> std::io::Result<()> {
     let (mut input, mut output, mut held) = (vec![0; 64 << 10], Vec::new(), 0);
     loop {
@@ -63,9 +74,8 @@ async fn answer_calls(mut stream: TcpStream) -> std::io::Result<()> {
         let whole = held - held % FRAME;
         output.clear();
         for frame in input[..whole].chunks_exact(FRAME) {
-            let number = i64::from_le_bytes(frame[4..].try_into().unwrap_or_default());
-            output.extend_from_slice(&8u32.to_le_bytes());
-            output.extend_from_slice(&(number * number).to_le_bytes());
+            let data = number(frame);
+            put_frame(&mut output, data * data);
         }
         stream.write_all(&output).await?;
         input.copy_within(whole..held, 0);
@@ -114,18 +124,19 @@ impl Caller for Limit {
     ) -> Calls<'a> {
         Box::pin(async move {
             let mut stream = self.stream.lock().await;
-            let mut request = Vec::new();
-            for _ in 0..window {
-                request.extend_from_slice(&8u32.to_le_bytes());
-                request.extend_from_slice(&3i64.to_le_bytes());
-            }
-            let mut reply = vec![0; FRAME * window];
+            let (mut requests, mut replies) = (Vec::new(), vec![0; FRAME * window]);
             let mut count = 0;
             while !stop() {
                 let start = Instant::now();
-                stream.write_all(&request).await?;
-                stream.read_exact(&mut reply).await?;
-                anyhow::ensure!(reply.ends_with(&9i64.to_le_bytes()), "a wrong answer");
+                requests.clear();
+                for _ in 0..window {
+                    put_frame(&mut requests, black_box(3));
+                }
+                stream.write_all(&requests).await?;
+                stream.read_exact(&mut replies).await?;
+                for reply in replies.chunks_exact(FRAME) {
+                    anyhow::ensure!(number(reply) == 9, "a wrong answer");
+                }
                 if window == 1 {
                     latency(start.elapsed().as_nanos() as u64);
                 }

@@ -7,7 +7,7 @@ use remoc::rtc::{CallError, Client, ServerShared};
 use remoc::{Cfg, Connect, ConnectExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Caller, Calls};
+use super::Stub;
 
 /// The largest message, either way.
 const MAX_MESSAGE_BYTES: usize = 128 << 20;
@@ -70,6 +70,7 @@ async fn answer(stream: TcpStream) -> anyhow::Result<()> {
     served.map_err(|e| anyhow::anyhow!("{e}"))
 }
 
+#[derive(Clone)]
 pub(crate) struct Remoc(WorkerClient);
 
 pub(crate) async fn connect(address: &str) -> anyhow::Result<Remoc> {
@@ -82,37 +83,12 @@ pub(crate) async fn connect(address: &str) -> anyhow::Result<Remoc> {
     Ok(Remoc(client))
 }
 
-impl Caller for Remoc {
-    fn call_all<'a>(
-        &'a self,
-        window: usize,
-        stop: &'a (dyn Fn() -> bool + Sync),
-        latency: &'a (dyn Fn(u64) + Sync),
-    ) -> Calls<'a> {
-        let client = self.0.clone();
-        Box::pin(super::pipeline(window, stop, latency, move |data| {
-            let client = client.clone();
-            async move { Ok(client.process(data).await?) }
-        }))
+impl Stub for Remoc {
+    async fn process(&self, data: i64) -> anyhow::Result<i64> {
+        Ok(self.0.process(data).await?)
     }
 
-    fn echo_all<'a>(
-        &'a self,
-        bytes: usize,
-        window: usize,
-        stop: &'a (dyn Fn() -> bool + Sync),
-        latency: &'a (dyn Fn(u64) + Sync),
-    ) -> Calls<'a> {
-        let client = self.0.clone();
-        Box::pin(super::echo_pipeline(
-            bytes,
-            window,
-            stop,
-            latency,
-            move |data| {
-                let client = client.clone();
-                async move { Ok(client.echo(data).await?.len()) }
-            },
-        ))
+    async fn echo(&self, data: Bytes) -> anyhow::Result<usize> {
+        Ok(self.0.echo(data).await?.len())
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tarpc::server::{BaseChannel, Channel};
 use tarpc::{client, context};
 
-use super::{Caller, Calls};
+use super::Stub;
 
 #[tarpc::service]
 trait Worker {
@@ -69,6 +69,7 @@ pub(crate) async fn serve() -> anyhow::Result<()> {
     super::ready(&address).await
 }
 
+#[derive(Clone)]
 pub(crate) struct Tarpc(WorkerClient);
 
 pub(crate) async fn connect(address: &str) -> anyhow::Result<Tarpc> {
@@ -79,37 +80,12 @@ pub(crate) async fn connect(address: &str) -> anyhow::Result<Tarpc> {
     ))
 }
 
-impl Caller for Tarpc {
-    fn call_all<'a>(
-        &'a self,
-        window: usize,
-        stop: &'a (dyn Fn() -> bool + Sync),
-        latency: &'a (dyn Fn(u64) + Sync),
-    ) -> Calls<'a> {
-        let client = self.0.clone();
-        Box::pin(super::pipeline(window, stop, latency, move |data| {
-            let client = client.clone();
-            async move { Ok(client.process(context::current(), data).await?) }
-        }))
+impl Stub for Tarpc {
+    async fn process(&self, data: i64) -> anyhow::Result<i64> {
+        Ok(self.0.process(context::current(), data).await?)
     }
 
-    fn echo_all<'a>(
-        &'a self,
-        bytes: usize,
-        window: usize,
-        stop: &'a (dyn Fn() -> bool + Sync),
-        latency: &'a (dyn Fn(u64) + Sync),
-    ) -> Calls<'a> {
-        let client = self.0.clone();
-        Box::pin(super::echo_pipeline(
-            bytes,
-            window,
-            stop,
-            latency,
-            move |data| {
-                let client = client.clone();
-                async move { Ok(client.echo(context::current(), data).await?.len()) }
-            },
-        ))
+    async fn echo(&self, data: Bytes) -> anyhow::Result<usize> {
+        Ok(self.0.echo(context::current(), data).await?.len())
     }
 }

@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status};
 
 use self::generated::worker_client::WorkerClient;
 use self::generated::worker_server::{Worker, WorkerServer};
-use super::{Caller, Calls};
+use super::Stub;
 
 mod generated {
     include!(concat!(env!("OUT_DIR"), "/farcall.benches.Worker.rs"));
@@ -63,6 +63,7 @@ pub(crate) async fn serve() -> anyhow::Result<()> {
     super::ready(&address).await
 }
 
+#[derive(Clone)]
 pub(crate) struct Tonic(WorkerClient<Channel>);
 
 pub(crate) async fn connect(address: &str) -> anyhow::Result<Tonic> {
@@ -76,37 +77,14 @@ pub(crate) async fn connect(address: &str) -> anyhow::Result<Tonic> {
     Ok(Tonic(client))
 }
 
-impl Caller for Tonic {
-    fn call_all<'a>(
-        &'a self,
-        window: usize,
-        stop: &'a (dyn Fn() -> bool + Sync),
-        latency: &'a (dyn Fn(u64) + Sync),
-    ) -> Calls<'a> {
-        let client = self.0.clone();
-        Box::pin(super::pipeline(window, stop, latency, move |data| {
-            let mut client = client.clone();
-            async move { Ok(client.process(Number { data }).await?.into_inner().data) }
-        }))
+impl Stub for Tonic {
+    async fn process(&self, data: i64) -> anyhow::Result<i64> {
+        let mut client = self.0.clone();
+        Ok(client.process(Number { data }).await?.into_inner().data)
     }
 
-    fn echo_all<'a>(
-        &'a self,
-        bytes: usize,
-        window: usize,
-        stop: &'a (dyn Fn() -> bool + Sync),
-        latency: &'a (dyn Fn(u64) + Sync),
-    ) -> Calls<'a> {
-        let client = self.0.clone();
-        Box::pin(super::echo_pipeline(
-            bytes,
-            window,
-            stop,
-            latency,
-            move |data| {
-                let mut client = client.clone();
-                async move { Ok(client.echo(Blob { data }).await?.into_inner().data.len()) }
-            },
-        ))
+    async fn echo(&self, data: Bytes) -> anyhow::Result<usize> {
+        let mut client = self.0.clone();
+        Ok(client.echo(Blob { data }).await?.into_inner().data.len())
     }
 }

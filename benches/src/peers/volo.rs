@@ -20,7 +20,7 @@ use volo_thrift::codec::default::ttheader::MakeTTHeaderCodec;
 use self::generated::worker_thrift::worker::{
     Worker, WorkerClient, WorkerClientBuilder, WorkerServer,
 };
-use super::{Caller, Calls};
+use super::Stub;
 
 /// The largest message, either way.
 const MAX_MESSAGE_BYTES: i32 = 128 << 20;
@@ -58,6 +58,7 @@ pub(crate) async fn serve() -> anyhow::Result<()> {
     super::ready(&address).await
 }
 
+#[derive(Clone)]
 pub(crate) struct Volo(WorkerClient);
 
 pub(crate) async fn connect(address: &str) -> anyhow::Result<Volo> {
@@ -72,37 +73,12 @@ pub(crate) async fn connect(address: &str) -> anyhow::Result<Volo> {
     ))
 }
 
-impl Caller for Volo {
-    fn call_all<'a>(
-        &'a self,
-        window: usize,
-        stop: &'a (dyn Fn() -> bool + Sync),
-        latency: &'a (dyn Fn(u64) + Sync),
-    ) -> Calls<'a> {
-        let client = self.0.clone();
-        Box::pin(super::pipeline(window, stop, latency, move |data| {
-            let client = client.clone();
-            async move { Ok(client.process(data).await?) }
-        }))
+impl Stub for Volo {
+    async fn process(&self, data: i64) -> anyhow::Result<i64> {
+        Ok(self.0.process(data).await?)
     }
 
-    fn echo_all<'a>(
-        &'a self,
-        bytes: usize,
-        window: usize,
-        stop: &'a (dyn Fn() -> bool + Sync),
-        latency: &'a (dyn Fn(u64) + Sync),
-    ) -> Calls<'a> {
-        let client = self.0.clone();
-        Box::pin(super::echo_pipeline(
-            bytes,
-            window,
-            stop,
-            latency,
-            move |data| {
-                let client = client.clone();
-                async move { Ok(client.echo(data).await?.len()) }
-            },
-        ))
+    async fn echo(&self, data: Bytes) -> anyhow::Result<usize> {
+        Ok(self.0.echo(data).await?.len())
     }
 }

@@ -67,7 +67,7 @@ impl Room for Objects {
             for number in 0..IN_FLIGHT {
                 let number = (number * count / IN_FLIGHT) as u64;
                 let proxy = objects::connect(&connections, client.address(), number).await?;
-                callers.push(Box::new(peers::farcall::Farcall::Plain(proxy)));
+                callers.push(Box::new(proxy));
             }
             let callers = Callers::each(callers, 1);
             Ok(figures(

@@ -308,21 +308,20 @@ impl Bound {
         ended: Outcome,
         read: impl FnOnce(Codec, &[u8]) -> Result<T, DecodeError>,
     ) -> Result<T, CallError> {
-        match ended {
-            Outcome::Reply(reply) if reply.status == Status::Done as u16 => {
-                let result = match &reply.body {
-                    Body::Long(body) if body.len() >= blob::MIN_BYTES => {
-                        blob::reading(body, || read(self.0.codec, body))
-                    }
-                    body => read(self.0.codec, body),
-                };
-                result.map_err(|e| CallError::Failed {
-                    target: self.target(method),
-                    reason: Failure::Unreadable(e.0),
-                })
+        let body = match &ended {
+            Outcome::Reply(Reply { status, body }) if *status == Status::Done as u16 => body,
+            _ => return Err(self.error(method, ended)),
+        };
+        let result = match body {
+            Body::Long(body) if body.len() >= blob::MIN_BYTES => {
+                blob::reading(body, || read(self.0.codec, body))
             }
-            other => Err(self.error(method, other)),
-        }
+            body => read(self.0.codec, body),
+        };
+        result.map_err(|e| CallError::Failed {
+            target: self.target(method),
+            reason: Failure::Unreadable(e.0),
+        })
     }
 
     #[cold]

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::shared::{Parked, Running, RunningKind, Shared};
 use super::{Host, Hosted};
 use crate::descriptor::{Descriptor, MAX_METHODS, did_you_mean};
-use crate::object::{Answer, Laps, Object, Request, Scratch, Selected, Spare, Started};
+use crate::object::{Answer, Laps, Request, Scratch, Selected, Spare, Started};
 use crate::wire::codec::Codec;
 use crate::wire::cut;
 use crate::wire::frame::{self, Bind, Bound, CallFrame, REPLY_HEADER_BYTES, flag};
@@ -213,7 +213,12 @@ impl Callee {
         let Some(object) = hosted.object() else {
             return Err(taken_away());
         };
-        let method = select(object, methods, call)?;
+        let method = match methods {
+            Methods::Same(count) if call.method < *count && call.name.is_none() => {
+                Selected::Number(call.method)
+            }
+            methods => select(object.descriptor(), methods, call)?,
+        };
         if call.name.is_some() && codec == Codec::Postcard {
             // Positional bytes without a signature to hold them against could be read as anything.
             let text = "a call by name needs a codec that describes itself";
@@ -412,21 +417,8 @@ fn missing(methods: &Methods) -> Vec<(u16, &str)> {
     wrong.collect()
 }
 
-#[inline]
+/// A method that is not simply the one of that number.
 fn select<'a>(
-    object: &dyn Object,
-    methods: &Methods,
-    call: &CallFrame<'a>,
-) -> Result<Selected<'a>, Refusal> {
-    match methods {
-        Methods::Same(count) if call.method < *count && call.name.is_none() => {
-            Ok(Selected::Number(call.method))
-        }
-        methods => select_rare(object.descriptor(), methods, call),
-    }
-}
-
-fn select_rare<'a>(
     descriptor: &Descriptor,
     methods: &Methods,
     call: &CallFrame<'a>,

@@ -53,15 +53,16 @@ pub enum Body {
 const SHORT_BYTES: usize = 22;
 
 impl Body {
+    /// Becomes a copy of these bytes, in its place: a value that is made and moved at once waits for its own stores.
     #[inline]
-    pub(super) fn of(bytes: &[u8]) -> Self {
-        let mut short = [0; SHORT_BYTES];
-        match short.get_mut(..bytes.len()) {
-            Some(place) => {
-                place.copy_from_slice(bytes);
-                Self::Short(bytes.len() as u8, short)
-            }
-            None => Self::Long(Bytes::copy_from_slice(bytes)),
+    fn copy(&mut self, bytes: &[u8]) {
+        *self = Self::Short(bytes.len() as u8, [0; SHORT_BYTES]);
+        if let Self::Short(_, place) = self
+            && let Some(place) = place.get_mut(..bytes.len())
+        {
+            place.copy_from_slice(bytes);
+        } else {
+            *self = Self::Long(Bytes::copy_from_slice(bytes));
         }
     }
 }
@@ -119,6 +120,19 @@ impl Slot {
         }
     }
 
+    /// Ends the call with a reply.
+    #[inline]
+    fn end(&mut self, reply: &ReplyFrame<'_>, long: Option<Bytes>) {
+        let given = long.is_some();
+        *self = Self::Ended(Outcome::Reply(Reply {
+            status: reply.status,
+            body: long.map_or(Body::Short(0, [0; SHORT_BYTES]), Body::Long),
+        }));
+        if let (Self::Ended(Outcome::Reply(Reply { body, .. })), false) = (self, given) {
+            body.copy(reply.body);
+        }
+    }
+
     /// Ends the call because the connection is over; gives who is to be woken.
     pub(super) fn disconnect(&mut self, written: u64, why: &Arc<str>) -> Option<Waker> {
         let Self::Awaited { waker, end, .. } = self else {
@@ -159,6 +173,15 @@ impl Shared {
         let place = state.calls.vacant_entry();
         let id = place.key() as u32;
         let within_ms = milliseconds(call.within);
+        // The current tick is not over yet.
+        let deadline = began + Tick::from(within_ms) + 1;
+        // Made before the call is encoded: a value that is made and moved at once waits for its own stores.
+        let slot = Slot::Awaited {
+            waker: Some(waker.clone()),
+            deadline,
+            within_ms,
+            end: 0,
+        };
         put_call(
             state.out.frames(),
             (0, id, within_ms),
@@ -166,14 +189,9 @@ impl Shared {
             arguments,
             self.remote.max_message_bytes,
         )?;
-        // The current tick is not over yet.
-        let deadline = began + Tick::from(within_ms) + 1;
-        place.insert(Slot::Awaited {
-            waker: Some(waker.clone()),
-            deadline,
-            within_ms,
-            end: state.out.end(),
-        });
+        if let Slot::Awaited { end, .. } = place.insert(slot) {
+            *end = state.out.end();
+        }
         state.awaited += 1;
         let is_earliest = deadline < state.earliest;
         if is_earliest {
@@ -273,26 +291,26 @@ impl Shared {
         }
     }
 
-    /// Stores a reply, and notes who is to be woken; or tells what the peer did wrong.
+    /// Stores a reply, its body as `long` if that is given, and notes who is to be woken; or tells what the peer did
+    /// wrong.
     #[inline]
     pub(super) fn settle(
         state: &mut State,
         reply: &ReplyFrame<'_>,
-        body: Body,
+        long: Option<Bytes>,
         woken: &mut Vec<Waker>,
     ) -> Result<(), String> {
-        let status = reply.status;
         let Some(slot) = state.calls.get_mut(reply.id as usize) else {
             return Err(never_made(reply.id));
         };
         match slot {
             Slot::Awaited { waker, .. } => {
                 woken.extend(waker.take());
-                *slot = Slot::Ended(Outcome::Reply(Reply { status, body }));
+                slot.end(reply, long);
                 state.awaited -= 1;
             }
             Slot::Expired { .. } => {
-                *slot = Slot::Ended(Outcome::Reply(Reply { status, body }));
+                slot.end(reply, long);
                 state.orphans -= 1;
             }
             Slot::Orphan => {

@@ -16,7 +16,6 @@ use super::alarm::Alarm;
 use super::bound;
 use super::buffers::{Buffers, TRUSTED_BYTES};
 use super::callee::{Callee, Fault};
-use super::caller::Body;
 use super::clock::{Clock, Due, LINGER, NEVER, Tick};
 use super::out::Flush;
 use super::shared::{Shared, State};
@@ -282,8 +281,7 @@ impl Driver {
                             state = None;
                         }
                         let state = state.get_or_insert_with(|| shared.state.lock());
-                        let body = Body::of(reply.body);
-                        result = Shared::settle(state, &reply, body, &mut self.woken)
+                        result = Shared::settle(state, &reply, None, &mut self.woken)
                             .map_err(End::Fault);
                     } else {
                         state = None;
@@ -341,9 +339,9 @@ impl Driver {
         let fields = frame.get(LENGTH_BYTES..).unwrap_or_default();
         match ReplyFrame::read(fields) {
             Some(reply) => {
-                let body = Body::Long(frame.slice_ref(reply.body));
+                let body = frame.slice_ref(reply.body);
                 let mut state = self.shared.state.lock();
-                Shared::settle(&mut state, &reply, body, &mut self.woken).map_err(End::Fault)
+                Shared::settle(&mut state, &reply, Some(body), &mut self.woken).map_err(End::Fault)
             }
             None => blob::reading(&frame, || self.handle(fields, now)),
         }
@@ -362,8 +360,7 @@ impl Driver {
             Frame::Call(call) => return self.call(&call, now),
             Frame::Reply(reply) => {
                 let mut state = self.shared.state.lock();
-                let body = Body::of(reply.body);
-                return Shared::settle(&mut state, &reply, body, &mut self.woken)
+                return Shared::settle(&mut state, &reply, None, &mut self.woken)
                     .map_err(End::Fault);
             }
             Frame::Bind(bind) => {

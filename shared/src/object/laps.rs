@@ -12,7 +12,7 @@ const EXACT_EVERY: u32 = 16;
 #[derive(Debug, Default)]
 pub struct Laps {
     /// When the last run ended, by the coarse clock.
-    ended: Duration,
+    ended: coarse::Time,
     runs: u32,
     /// True when the last run may have been a long one.
     suspects: bool,
@@ -24,32 +24,43 @@ impl Laps {
         self.ended = coarse::now();
     }
 
-    /// Runs, and gives how long that surely took; zero means a time too short to tell.
+    /// A run begins; what it gives goes to [`finish`](Self::finish).
     #[inline]
-    pub(super) fn time<T>(&mut self, run: impl FnOnce() -> T) -> (T, Duration) {
+    pub(super) fn start(&mut self) -> Lap {
         self.runs = self.runs.wrapping_add(1);
-        if self.suspects || self.runs.is_multiple_of(EXACT_EVERY) {
+        let exact = self.suspects || self.runs.is_multiple_of(EXACT_EVERY);
+        Lap(exact.then(Instant::now))
+    }
+
+    /// The run is over; gives how long it surely took. Zero means a time too short to tell.
+    #[inline]
+    pub(super) fn finish(&mut self, lap: Lap) -> Duration {
+        if let Some(began) = lap.0 {
             self.suspects = false;
-            let began = Instant::now();
-            let result = run();
             let took = began.elapsed();
             self.ended = coarse::now();
-            return (result, took);
+            return took;
         }
-        let result = run();
         let now = coarse::now();
         if now == self.ended {
-            return (result, Duration::ZERO);
+            return Duration::ZERO;
         }
+        self.step_to(now)
+    }
+
+    #[cold]
+    fn step_to(&mut self, now: coarse::Time) -> Duration {
         // The clock may have stepped just after the run began.
-        let took = now
-            .saturating_sub(self.ended)
-            .saturating_sub(coarse::step());
+        let took = coarse::between(self.ended, now).saturating_sub(coarse::step());
         self.suspects = took.is_zero();
         self.ended = now;
-        (result, took)
+        took
     }
 }
+
+/// A run that is not over.
+#[derive(Debug)]
+pub(super) struct Lap(Option<Instant>);
 
 #[cfg(target_os = "linux")]
 mod coarse {
@@ -58,24 +69,33 @@ mod coarse {
     use std::sync::LazyLock;
     use std::time::Duration;
 
-    use rustix::time::{ClockId, Timespec, clock_getres, clock_gettime};
+    use rustix::time::{ClockId, clock_getres, clock_gettime};
+
+    /// Seconds and nanoseconds, as the kernel gives them.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub(super) struct Time(i64, i64);
 
     #[inline]
-    pub(super) fn now() -> Duration {
-        duration(clock_gettime(ClockId::MonotonicCoarse))
+    pub(super) fn now() -> Time {
+        let time = clock_gettime(ClockId::MonotonicCoarse);
+        Time(time.tv_sec, time.tv_nsec)
+    }
+
+    pub(super) fn between(from: Time, to: Time) -> Duration {
+        duration(to).saturating_sub(duration(from))
     }
 
     /// How far the clock goes at a time.
-    #[cold]
     pub(super) fn step() -> Duration {
-        static STEP: LazyLock<Duration> =
-            LazyLock::new(|| duration(clock_getres(ClockId::MonotonicCoarse)));
+        static STEP: LazyLock<Duration> = LazyLock::new(|| {
+            let step = clock_getres(ClockId::MonotonicCoarse);
+            duration(Time(step.tv_sec, step.tv_nsec))
+        });
         *STEP
     }
 
-    #[inline]
-    fn duration(time: Timespec) -> Duration {
-        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+    fn duration(time: Time) -> Duration {
+        Duration::new(time.0 as u64, time.1 as u32)
     }
 }
 
@@ -86,9 +106,15 @@ mod coarse {
     use std::sync::LazyLock;
     use std::time::{Duration, Instant};
 
-    pub(super) fn now() -> Duration {
+    pub(super) type Time = Duration;
+
+    pub(super) fn now() -> Time {
         static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
         EPOCH.elapsed()
+    }
+
+    pub(super) fn between(from: Time, to: Time) -> Duration {
+        to.saturating_sub(from)
     }
 
     pub(super) fn step() -> Duration {
@@ -100,19 +126,21 @@ mod coarse {
 mod tests {
     use super::*;
 
-    fn compute_for(time: Duration) {
+    fn time(laps: &mut Laps, run: Duration) -> Duration {
+        let lap = laps.start();
         let began = Instant::now();
-        while began.elapsed() < time {
+        while began.elapsed() < run {
             std::hint::spin_loop();
         }
+        laps.finish(lap)
     }
 
     #[test]
     fn a_long_run_is_seen_at_once() {
         let mut laps = Laps::default();
         laps.begin();
-        laps.time(|| ());
-        let ((), took) = laps.time(|| compute_for(Duration::from_millis(50)));
+        time(&mut laps, Duration::ZERO);
+        let took = time(&mut laps, Duration::from_millis(50));
         assert!(took >= Duration::from_millis(30), "{took:?}");
     }
 
@@ -121,7 +149,7 @@ mod tests {
         let mut laps = Laps::default();
         laps.begin();
         let seen = (0..EXACT_EVERY).any(|_| {
-            let ((), took) = laps.time(|| compute_for(Duration::from_micros(300)));
+            let took = time(&mut laps, Duration::from_micros(300));
             took >= Duration::from_micros(300)
         });
         assert!(seen);

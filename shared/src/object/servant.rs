@@ -158,9 +158,14 @@ where
             stage.reached(Reached::Running);
             match (method.runs, pace.runs_in_place()) {
                 (Runs::Compute, true) => {
-                    let (response, took) = scratch.laps.time(|| self.shared.compute(arguments));
-                    pace.note(took);
-                    ending.append(&response?, stage, scratch.reply, Some(scratch.lent))?;
+                    let lap = scratch.laps.start();
+                    let response = (self.shared.compute)(&self.shared.service, arguments);
+                    pace.note(scratch.laps.finish(lap));
+                    // Looked at where it is: a large answer is not moved about.
+                    let Some(response) = &response else {
+                        return Err(cannot_wait());
+                    };
+                    ending.append(response, stage, scratch.reply, Some(scratch.lent))?;
                     Ok(Started::Done(Ok(())))
                 }
                 (Runs::Compute, false) => Ok(self.compute(number, arguments, ending)),
@@ -180,10 +185,9 @@ where
 }
 
 impl<S: Serve, C: Fn(&S, S::Req) -> Option<S::Resp>> Shared<S, C> {
-    #[inline]
     fn compute(&self, arguments: S::Req) -> Result<S::Resp, Refusal> {
         let response = (self.compute)(&self.service, arguments);
-        response.ok_or_else(|| Refusal::new(Status::BadResult, "a plain fn cannot wait"))
+        response.ok_or_else(cannot_wait)
     }
 
     fn note(&self, number: u16, began: Instant) {
@@ -252,16 +256,16 @@ where
     // Whoever keeps a future that waits polls it again with a real waker.
     let mut context = TaskContext::from_waker(Waker::noop());
     let spare = &mut *scratch.spare;
-    let (polled, took) = scratch.laps.time(|| spare.poll_once(call, &mut context));
-    pace.note(took);
+    let lap = scratch.laps.start();
+    let polled = spare.poll_once(call, &mut context);
+    pace.note(scratch.laps.finish(lap));
     match polled {
         Polled::Ready(result) => {
-            ending.append(
-                &result.map_err(error)?,
-                stage,
-                scratch.reply,
-                Some(scratch.lent),
-            )?;
+            let response = match &result {
+                Ok(response) => response,
+                Err(failed) => return Err(error(failed.clone())),
+            };
+            ending.append(response, stage, scratch.reply, Some(scratch.lent))?;
             Ok(Started::Done(Ok(())))
         }
         Polled::Pending(call) => Ok(Started::Waits(Box::pin(async move {
@@ -290,6 +294,11 @@ fn answer<R: Serialize>(result: Result<R, ServerError>, ending: &Ending) -> Answ
 #[cold]
 fn error(error: ServerError) -> Refusal {
     Refusal::new(Status::Error, error.detail)
+}
+
+#[cold]
+fn cannot_wait() -> Refusal {
+    Refusal::new(Status::BadResult, "a plain fn cannot wait")
 }
 
 #[cold]

@@ -68,7 +68,7 @@ async fn beside_flood(client: &Client, quiet: &MixedProxy) -> anyhow::Result<Slo
     let flood = on_its_own({
         let (over, address) = (Arc::clone(&over), client.address().to_owned());
         async move || {
-            let caller = farcall::connect(&address, farcall::Kind::Plain).await?;
+            let caller = farcall::connect_plain(&address).await?;
             let stop = || over.load(Ordering::Relaxed);
             caller.call_all(FLOOD, &stop, &|_| {}).await
         }

@@ -5,10 +5,14 @@
     reason = "a test awaits or aborts the tasks it spawns, and they end with its runtime"
 )]
 
+mod callers;
 mod doors;
 mod flood;
 mod fuzz;
+mod ids;
+mod neighbour;
 mod rules;
+mod script;
 mod servers;
 mod wire;
 

@@ -8,7 +8,10 @@ use farcall_shared::wire::codec::Codec;
 use farcall_shared::wire::frame;
 use farcall_shared::wire::status::Status;
 
-use super::wire::{BYTES, Raw, Said, WAIT, bind, bind_probe, call, call_with};
+use super::neighbour::Neighbour;
+use super::wire::{
+    BYTES, BYTES_COMPUTED, BYTES_LATER, Raw, Said, WAIT, bind, bind_probe, call, call_with,
+};
 use crate::crash::child::Child;
 use crate::harness::{DeskProxy, House, soon};
 
@@ -78,6 +81,45 @@ async fn a_peer_that_reads_no_replies_holds_little_memory_and_is_ended_by_the_st
     assert!(growth < MOST_GROWTH, "it grew by {growth} bytes");
     stop.store(true, Ordering::Relaxed);
     soon(neighbour).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn results_that_wait_for_their_reader_take_little_memory_wherever_they_were_made() {
+    const CALLS: u32 = 3_000;
+    const RESULT_BYTES: u64 = 1 << 18;
+    for method in [BYTES, BYTES_LATER, BYTES_COMPUTED] {
+        let child = Child::start("worker").await;
+        let before = child.peak_memory();
+        let desk = soon(DeskProxy::connect(&child.uri)).await.unwrap();
+        let neighbour = Neighbour::of(&desk);
+        let mut raw = Raw::connect(&child.address()).await;
+        raw.send(&bind_probe(0, Codec::Postcard)).await;
+        let calls = (0..CALLS).flat_map(|id| call(id, method, &(RESULT_BYTES,)));
+        raw.send(&calls.collect::<Vec<_>>()).await;
+        // It reads nothing, for as long as others need for this.
+        for _ in 0..2_000 {
+            assert_eq!(soon(desk.echo("x".into())).await.as_deref(), Ok("x"));
+        }
+        println!("GREW {method} before {} KiB", (child.peak_memory() - before)>>10);
+        assert_eq!(raw.said().await, Said::Bound(0, 0, String::new()));
+        let mut answered = 0;
+        while answered < CALLS {
+            match raw.said().await {
+                Said::Reply(_, 0, body) => {
+                    assert!(body.len() as u64 > RESULT_BYTES);
+                    answered += 1; if answered % 500 == 0 { println!("GREW {answered} {} KiB", (child.peak_memory() - before)>>10); }
+                }
+                Said::Ping => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        let growth = child.peak_memory() - before;
+        assert!(
+            growth < 1 << 30,
+            "method {method}: it grew by {growth} bytes"
+        );
+        neighbour.was_served(&desk).await;
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,8 @@
 //! Servers that answer wrongly or not at all, against our proxies: each call ends, and a sound server is found again.
 
+mod floods;
+mod rules;
+
 use std::time::Duration;
 
 use farcall::{Address, CallError, Connections, Daemon, Limits, Remote};

@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use bytes::Bytes;
 use farcall::descriptor::Descriptor;
 use farcall::{Address, Limits};
 use farcall_shared::wire::codec::Codec;
@@ -19,10 +20,16 @@ use crate::harness::{DeskProxy, soon};
 pub(super) const ECHO: u16 = 1;
 /// The number of `wait`.
 pub(super) const WAIT: u16 = 3;
+/// The number of `grind`.
+pub(super) const GRIND: u16 = 5;
 /// The number of `bytes` in the probe's trait.
 pub(super) const BYTES: u16 = 0;
 /// The number of `depth` in the probe's trait.
 pub(super) const DEPTH: u16 = 1;
+/// The number of `bytes_later`.
+pub(super) const BYTES_LATER: u16 = 2;
+/// The number of `bytes_computed`.
+pub(super) const BYTES_COMPUTED: u16 = 3;
 
 /// A type that nests as deep as its bytes say.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -37,6 +44,10 @@ pub(crate) trait Probe {
     async fn bytes(&self, count: u64) -> Vec<u8>;
     /// How deep it is.
     async fn depth(&self, nest: Nest) -> u64;
+    /// As many, after others had their turn.
+    async fn bytes_later(&self, count: u64) -> Bytes;
+    /// As many, from the compute pool.
+    fn bytes_computed(&self, count: u64) -> Bytes;
 }
 
 /// A [`Probe`].
@@ -50,6 +61,15 @@ impl Probe for Open {
 
     async fn depth(&self, nest: Nest) -> u64 {
         std::iter::successors(Some(&nest), |n| n.inside.as_deref()).count() as u64
+    }
+
+    async fn bytes_later(&self, count: u64) -> Bytes {
+        tokio::task::yield_now().await;
+        self.bytes_computed(count)
+    }
+
+    fn bytes_computed(&self, count: u64) -> Bytes {
+        vec![7; count.min(1 << 20) as usize].into()
     }
 }
 
@@ -67,6 +87,7 @@ pub(super) enum Said {
     Bound(u32, u16, String),
     Bind(u32),
     Call(u32, bool),
+    Cancel(u32),
     Fault(String),
     Ping,
     Pong(u64),
@@ -130,6 +151,13 @@ impl Raw {
         soon(self.writing.write_all(bytes)).await.unwrap();
     }
 
+    /// Sends a flood, which takes its time.
+    pub(super) async fn send_all(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(1 << 20) {
+            self.send(part).await;
+        }
+    }
+
     /// Sends to a peer that may close meanwhile, and may take as long as it likes.
     pub(super) async fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.writing.write_all(bytes).await
@@ -177,6 +205,7 @@ impl Raw {
             }) => Said::Bound(handle, status, text.into()),
             Frame::Bind(bind) => Said::Bind(bind.handle),
             Frame::Call(call) => Said::Call(call.id, call.flags & frame::flag::ONEWAY != 0),
+            Frame::Cancel(id) => Said::Cancel(id),
             Frame::Fault(text) => Said::Fault(text.into()),
             Frame::Ping(_) => Said::Ping,
             Frame::Pong(token) => Said::Pong(token),
@@ -208,6 +237,38 @@ impl Raw {
                 Said::End => panic!("the connection was closed"),
                 _ => {}
             }
+        }
+    }
+
+    /// The fault that ends the connection, or `None` when it ends without one; other frames before it are skipped.
+    pub(super) async fn last_word(&mut self) -> Option<String> {
+        let mut fault = None;
+        loop {
+            match self.said().await {
+                Said::Fault(text) => fault = Some(text),
+                Said::End => return fault,
+                _ => {}
+            }
+        }
+    }
+
+    /// The id of the next call that is not one-way; other frames before it are skipped. For ever at the end.
+    pub(super) async fn next_call(&mut self) -> u32 {
+        loop {
+            match self.says().await {
+                Said::Call(id, false) => return id,
+                Said::End => std::future::pending().await,
+                _ => {}
+            }
+        }
+    }
+
+    /// Sends a byte at a time, each by itself.
+    pub(super) async fn trickle(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.send(&[*byte]).await;
+            // The other side reads it before the next one comes.
+            tokio::task::yield_now().await;
         }
     }
 
@@ -281,6 +342,33 @@ pub(super) fn reply(id: u32, status: u16, body: &[u8]) -> Vec<u8> {
     let start = frame::begin_reply(&mut out, status, id);
     out.extend_from_slice(body);
     frame::end(&mut out, start);
+    out
+}
+
+/// The answer to a bind: yes.
+pub(super) fn bound(handle: u32) -> Vec<u8> {
+    let mut out = Vec::new();
+    let yes = Bound {
+        handle,
+        status: 0,
+        text: "",
+        missing: Vec::new(),
+    };
+    frame::put_bound(&mut out, &yes);
+    out
+}
+
+/// A cancel.
+pub(super) fn cancel(id: u32) -> Vec<u8> {
+    let mut out = Vec::new();
+    frame::put_cancel(&mut out, id);
+    out
+}
+
+/// A go-away.
+pub(super) fn go_away() -> Vec<u8> {
+    let mut out = Vec::new();
+    frame::put_go_away(&mut out, "leaving");
     out
 }
 

@@ -1,0 +1,352 @@
+//! Bytes as a peer may send them: sound frames of every kind, made by chance with the crate's own writers.
+
+mod spoil;
+mod values;
+
+use farcall::descriptor::{DaemonInfoProxy, Descriptor};
+use farcall::parts::wire::frame::{self, Bind, Bound, CallFrame, Frame, ReplyFrame, Trace, flag};
+use farcall::parts::wire::handshake::{Hello, Side, VERSIONS, Versions, preface};
+use fastrand::Rng;
+
+use crate::target::TargetProxy;
+
+pub use spoil::{reseal, spoil};
+pub use values::{Chance, arguments, list};
+
+/// The forged objects' ids: those that the fuzzer's daemon hosts, and one that nobody does.
+pub const OBJECTS: [&str; 4] = ["target", "open", "Far.Daemon", "nobody"];
+
+/// A number that is an edge more often than not.
+pub fn number(random: &mut Rng) -> u64 {
+    match random.u8(0..8) {
+        0 | 1 => random.u64(0..8),
+        2 => random.u64(0..300),
+        // Just below, at and just above a power of two.
+        3..6 => {
+            let power = 1u64 << random.u32(0..64);
+            power.wrapping_add(random.u64(0..3)).wrapping_sub(1)
+        }
+        6 => u64::MAX - random.u64(0..3),
+        _ => random.u64(..),
+    }
+}
+
+/// A length: mostly short, now and then at an edge or long.
+pub fn length(random: &mut Rng) -> usize {
+    match random.u16(..) {
+        0..60_000 => random.usize(0..24),
+        60_000..65_000 => random.usize(0..400),
+        65_000..65_500 => [127, 128, 129, 255, 256, 4095, 4096, 4097][random.usize(0..8)],
+        _ => [65_534, 65_535, 65_536, 70_000][random.usize(0..4)],
+    }
+}
+
+/// A text: letters mostly, with what makes trouble among them.
+pub fn text(random: &mut Rng) -> String {
+    let count = length(random);
+    if count > 1_000 {
+        return if random.bool() { "x" } else { "ä" }.repeat(count / 2);
+    }
+    let odd = [
+        '\0',
+        '\n',
+        '\u{1b}',
+        '"',
+        '\\',
+        'ä',
+        '€',
+        '\u{10FFFF}',
+        '\u{202E}',
+    ];
+    let letter = |random: &mut Rng| match random.u8(0..20) {
+        0 => odd[random.usize(0..odd.len())],
+        _ => random.alphanumeric(),
+    };
+    (0..count).map(|_| letter(random)).collect()
+}
+
+/// Bytes without a meaning.
+pub fn bytes(random: &mut Rng) -> Vec<u8> {
+    let mut bytes = vec![0; length(random)];
+    random.fill(&mut bytes);
+    bytes
+}
+
+/// Who the frames are for: a side that hosts objects is called, one that calls is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum For {
+    /// A daemon.
+    Callee,
+    /// A client.
+    Caller,
+}
+
+/// Kinds of frames, for chance to pick from.
+#[derive(Clone, Copy)]
+enum Kind {
+    Bind,
+    Bound,
+    Call,
+    Reply,
+    Cancel,
+    Ping,
+    Pong,
+    Unbind,
+    GoAway,
+    Fault,
+    Other,
+}
+
+/// How often of 64 a callee and a caller get each kind: those that end a connection are few.
+const OFTEN: [(Kind, u8, u8); 11] = [
+    (Kind::Call, 38, 5),
+    (Kind::Reply, 1, 34),
+    (Kind::Cancel, 7, 4),
+    (Kind::Unbind, 4, 3),
+    (Kind::Ping, 3, 3),
+    (Kind::Pong, 2, 2),
+    (Kind::Bind, 3, 4),
+    (Kind::Bound, 1, 3),
+    (Kind::Other, 3, 4),
+    (Kind::GoAway, 1, 1),
+    (Kind::Fault, 1, 1),
+];
+
+/// A sound frame of any kind, as it travels; mostly of those that `whom` expects.
+pub fn frame(random: &mut Rng, whom: For) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut place = random.u8(0..64);
+    let picked = OFTEN.iter().find(|(_, callee, caller)| {
+        let often = if whom == For::Callee {
+            *callee
+        } else {
+            *caller
+        };
+        let here = place < often;
+        place = place.saturating_sub(often);
+        here
+    });
+    match picked.map_or(Kind::Other, |(kind, ..)| *kind) {
+        Kind::Bind => frame::put_bind(&mut out, &bind(random)),
+        Kind::Bound => put_bound(&mut out, random),
+        Kind::Call => put_call(&mut out, random),
+        Kind::Reply => put_reply(&mut out, random),
+        Kind::Cancel => frame::put_cancel(&mut out, id(random)),
+        Kind::Ping => frame::put_ping(&mut out, number(random)),
+        Kind::Pong => frame::put_pong(&mut out, number(random)),
+        Kind::Unbind => frame::put_unbind(&mut out, handle(random)),
+        Kind::GoAway => frame::put_go_away(&mut out, &text(random)),
+        Kind::Fault => frame::put_fault(&mut out, &text(random)),
+        Kind::Other => {
+            // One that may be skipped; now and then any.
+            let first = if random.u8(..) < 16 {
+                0
+            } else {
+                frame::FIRST_SKIPPABLE_KIND
+            };
+            out.extend_from_slice(&[0, 0, 0, 0, random.u8(first..)]);
+            out.extend_from_slice(&bytes(random));
+            frame::end(&mut out, 0);
+        }
+    }
+    out
+}
+
+/// The first bytes of a side: its preface and its hello.
+pub fn greeting(random: &mut Rng, side: Side) -> Vec<u8> {
+    let versions = if random.u8(..) < 200 {
+        VERSIONS
+    } else {
+        Versions {
+            lowest: random.u8(0..4),
+            highest: random.u8(..),
+        }
+    };
+    let mut out = preface(versions).to_vec();
+    let start = out.len();
+    let hello = Hello {
+        incarnation: number(random),
+        session: number(random),
+        max_message_bytes: (number(random) as u32).max(16 << 10),
+        max_calls_in_flight: (number(random) as u32).max(1),
+        features: number(random),
+        software: text(random),
+        credentials: bytes(random),
+    };
+    hello.put(&mut out, side);
+    // A tag of later.
+    if random.u8(..) < 64 {
+        let value = bytes(random);
+        out.push(random.u8(..));
+        out.extend_from_slice(&(value.len() as u16).to_le_bytes());
+        out.extend_from_slice(&value);
+        frame::end(&mut out, start);
+    }
+    out
+}
+
+/// Writes a frame with the crate's own writers; false for one that keeps too little of itself to be written again.
+pub fn put(out: &mut Vec<u8>, frame: &Frame<'_>) -> bool {
+    match frame {
+        Frame::Bind(bind) => frame::put_bind(out, bind),
+        Frame::Bound(bound) => frame::put_bound(out, bound),
+        Frame::Call(call) => {
+            let start = frame::begin_call(out, call);
+            out.extend_from_slice(call.body);
+            frame::end(out, start);
+        }
+        Frame::Reply(ReplyFrame { status, id, body }) => {
+            let start = frame::begin_reply(out, *status, *id);
+            out.extend_from_slice(body);
+            frame::end(out, start);
+        }
+        Frame::Cancel(id) => frame::put_cancel(out, *id),
+        Frame::Ping(token) => frame::put_ping(out, *token),
+        Frame::Pong(token) => frame::put_pong(out, *token),
+        Frame::GoAway(why) => frame::put_go_away(out, why),
+        Frame::Fault(why) => frame::put_fault(out, why),
+        Frame::Unbind(handle) => frame::put_unbind(out, *handle),
+        Frame::Skipped(_) => return false,
+    }
+    true
+}
+
+/// The bind of one of [`OBJECTS`] as a proxy of it would ask.
+pub fn bind_of(object: &str, handle: u32, codec: u8) -> Bind<'_> {
+    Bind {
+        handle,
+        codec,
+        incarnation: 0,
+        object,
+        methods: methods(object),
+    }
+}
+
+fn methods(object: &str) -> Vec<(&'static str, u64)> {
+    let descriptor: &'static Descriptor = match object {
+        "Far.Daemon" => DaemonInfoProxy::<()>::descriptor(),
+        "open" => return Vec::new(),
+        _ => TargetProxy::descriptor(),
+    };
+    descriptor
+        .methods
+        .iter()
+        .map(|m| (m.name.as_str(), m.signature))
+        .collect()
+}
+
+fn bind(random: &mut Rng) -> Bind<'static> {
+    let object = OBJECTS[random.usize(0..OBJECTS.len())];
+    let mut bind = bind_of(object, handle(random), random.u8(1..4));
+    match random.u8(0..32) {
+        0 => bind.incarnation = number(random),
+        1 => bind.codec = random.u8(..),
+        2 => bind.methods.reverse(),
+        3 => bind
+            .methods
+            .iter_mut()
+            .for_each(|(_, signature)| *signature ^= 1),
+        4 => {
+            let names = ["square", "", "no such method", "s"];
+            let count = [1, 1_023, 1_024, 1_025, 3_000][random.usize(0..5)];
+            bind.methods = (0..count).map(|n| (names[n % 4], number(random))).collect();
+        }
+        _ => {}
+    }
+    bind
+}
+
+fn put_bound(out: &mut Vec<u8>, random: &mut Rng) {
+    let refused = random.u8(..) < 64;
+    let (why, missing) = (text(random), text(random));
+    let count = if random.u8(..) < 250 {
+        random.usize(0..4)
+    } else {
+        2_000
+    };
+    let bound = Bound {
+        handle: handle(random),
+        status: if refused { number(random) as u16 } else { 0 },
+        text: if refused { &why } else { "" },
+        missing: (0..count)
+            .map(|n| (n as u16, &missing[..missing.floor_char_boundary(9)]))
+            .collect(),
+    };
+    frame::put_bound(out, &bound);
+}
+
+fn put_call(out: &mut Vec<u8>, random: &mut Rng) {
+    let (flags, name) = match random.u8(0..16) {
+        0 => (flag::ONEWAY, None),
+        1 => (number(random) as u8 & !flag::NAMED & !flag::TRACE, None),
+        2 | 3 => (flag::NAMED, Some(text(random))),
+        4 => (flag::NAMED | flag::TRACE, Some("echo".to_owned())),
+        5 => (flag::TRACE, None),
+        _ => (0, None),
+    };
+    let mut trace_id = [0; 16];
+    random.fill(&mut trace_id);
+    let trace = Trace {
+        trace_id,
+        span_id: number(random),
+        flags: random.u8(..),
+    };
+    let method = if random.u8(..) < 250 {
+        random.u16(0..12)
+    } else {
+        number(random) as u16
+    };
+    let body = arguments(random, method);
+    let call = CallFrame {
+        flags,
+        method,
+        id: id(random),
+        handle: handle(random),
+        deadline_ms: if random.bool() {
+            60_000
+        } else {
+            number(random) as u32
+        },
+        trace: (flags & flag::TRACE != 0).then_some(trace),
+        name: name.as_deref(),
+        body: &body,
+    };
+    put(out, &Frame::Call(call));
+}
+
+fn put_reply(out: &mut Vec<u8>, random: &mut Rng) {
+    let status = if random.bool() {
+        0
+    } else {
+        number(random) as u16
+    };
+    let body = if status == 0 {
+        arguments(random, 2)
+    } else {
+        text(random).into_bytes()
+    };
+    put(
+        out,
+        &Frame::Reply(ReplyFrame {
+            status,
+            id: id(random),
+            body: &body,
+        }),
+    );
+}
+
+/// The first few are those that a client has in flight and a daemon gets again and again.
+fn id(random: &mut Rng) -> u32 {
+    match random.u8(0..16) {
+        0 => number(random) as u32,
+        _ => random.u32(0..6),
+    }
+}
+
+fn handle(random: &mut Rng) -> u32 {
+    match random.u8(0..32) {
+        0 => number(random) as u32,
+        // Those that are bound at first, and the next new one.
+        _ => random.u32(0..5),
+    }
+}

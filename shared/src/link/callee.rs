@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::shared::{Parked, Running, RunningKind, Shared};
-use super::{Host, Hosted};
+use super::{Host, Hosted, Job};
 use crate::descriptor::{Descriptor, MAX_METHODS, did_you_mean};
 use crate::object::{Answer, Laps, Request, Scratch, Selected, Spare, Started};
 use crate::wire::codec::Codec;
@@ -285,19 +285,15 @@ impl Callee {
                 let stop = RunningKind::Computes(Arc::clone(&stopped));
                 let use_of_id = self.shared.admit(id, oneway, stop);
                 let shared = Arc::clone(&self.shared);
-                let job = Box::new(move || {
-                    let compute = {
-                        let shared = Arc::clone(&shared);
-                        move || {
-                            if stopped.load(Ordering::Relaxed) {
-                                return;
-                            }
-                            let answer = compute(work, deadline);
-                            shared.finish(id, use_of_id, answer);
-                        }
-                    };
-                    shared.unless_stuffed(id, use_of_id, compute);
+                let compute: Job = Box::new(move || {
+                    if stopped.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let answer = compute(work, deadline);
+                    shared.finish(id, use_of_id, answer);
                 });
+                let shared = Arc::clone(&self.shared);
+                let job = Box::new(move || shared.unless_stuffed(id, use_of_id, compute));
                 let (refusal, _) = host.compute(job).err()?;
                 self.shared.forget(id, use_of_id);
                 Some(refusal)
@@ -307,15 +303,21 @@ impl Callee {
 }
 
 impl Callee {
-    /// Has the calls run that waited for the peer to take results.
+    /// Has calls run that waited for the peer to take results, unless it stops taking them before they begin. Each wakes
+    /// the driver, which sees whether more may follow.
     pub(super) fn resume(&self, parked: Vec<Parked>) {
-        for call in parked {
+        for Parked { id, use_of_id, job } in parked {
+            let shared = Arc::clone(&self.shared);
+            let job = Box::new(move || {
+                shared.unless_stuffed(id, use_of_id, job);
+                shared.driver.wake();
+            });
             let refused = match &self.host {
-                Some(host) => host.compute(call.job).err().map(|(refusal, _)| refusal),
+                Some(host) => host.compute(job).err().map(|(refusal, _)| refusal),
                 None => Some(no_host()),
             };
             if let Some(refusal) = refused {
-                self.shared.finish(call.id, call.use_of_id, Err(refusal));
+                self.shared.finish(id, use_of_id, Err(refusal));
             }
         }
     }
@@ -492,10 +494,9 @@ impl Shared {
 
     /// Runs a job now, or parks it while the peer does not take the results there are: many queued calls may have large
     /// results.
-    fn unless_stuffed(&self, id: u32, use_of_id: u64, job: impl FnOnce() + Send + 'static) {
+    fn unless_stuffed(&self, id: u32, use_of_id: u64, job: Job) {
         let mut state = self.state.lock();
         if self.is_stuffed(&state) {
-            let job = Box::new(job);
             state.parked.push(Parked { id, use_of_id, job });
             return;
         }

@@ -33,6 +33,9 @@ const LARGE: usize = 128 << 10;
 /// A message larger than this gets a buffer of its own, for whoever keeps a blob out of it.
 const OWN_BYTES: usize = blob::MIN_BYTES;
 
+/// Parked calls that begin before it is seen what their results add to what waits for the peer.
+const RESUMED_AT_ONCE: usize = 16;
+
 /// Replies handed to their callers before callers on other threads get at the state.
 const REPLIES_PER_LOCK: usize = 64;
 
@@ -425,7 +428,8 @@ impl Driver {
         let peer_waits_for_us = state.peer_leaves.is_some();
         let mut parked = Vec::new();
         if state.out.unsent() <= shared.limits.max_unsent_bytes / 2 {
-            std::mem::swap(&mut parked, &mut state.parked);
+            let some = state.parked.len().min(RESUMED_AT_ONCE);
+            parked.extend(state.parked.drain(..some));
         }
         self.earliest = state.earliest;
         let held = state.out.capacity().max(self.replies.bytes.capacity());

@@ -37,10 +37,10 @@ impl Frames {
         self.bytes.len() + self.lent_bytes
     }
 
-    /// True when there is no frame.
+    /// True when there is no frame, nor a part of one.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.len() == 0
     }
 
     /// The two parts, for a codec to append to.
@@ -106,5 +106,29 @@ impl Frames {
         self.bytes.clear();
         self.lent.clear();
         self.lent_bytes = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_of_a_blob_stays_before_what_is_appended() {
+        let mut frames = Frames::default();
+        let mark = frames.mark();
+        frames.bytes.extend_from_slice(&[0; 9]);
+        let data = Bytes::from_static(b"blob");
+        frames.lent.push(Lent { at: 9, data });
+        frames.end(mark);
+        assert_eq!(frames.len(), 13);
+        frames.forget(9, 0);
+        assert!(!frames.is_empty(), "the blob is not gone");
+        let mut next = Frames::default();
+        next.bytes.extend_from_slice(b"next");
+        frames.append(&mut next);
+        assert_eq!((frames.lent.len(), frames.lent[0].at), (1, 0));
+        assert_eq!(frames.bytes, b"next");
+        assert!(next.is_empty());
     }
 }

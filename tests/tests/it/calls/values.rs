@@ -1,7 +1,7 @@
 //! Arguments and results that do not go as they should: refused, not writable, nested too deep, too large.
 
 use bytes::Bytes;
-use farcall::{Daemon, Limits};
+use farcall::{CallError, Daemon, Limits};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tokio::task::JoinSet;
 
@@ -325,6 +325,27 @@ async fn blobs_of_all_sizes_and_small_calls_side_by_side_arrive_as_they_were_sen
         blobs.spawn(async move { Ok(desk.square(number).await? == number * number) });
     }
     for same in soon(blobs.join_all()).await {
+        assert_eq!(same, Ok(true));
+    }
+}
+
+#[tokio::test]
+async fn large_blobs_of_a_few_callers_arrive_as_they_were_sent() {
+    let house = House::new().await;
+    let mut callers = JoinSet::new();
+    for caller in 0..4 {
+        let desk = house.desk.clone();
+        callers.spawn(async move {
+            for round in 0..50_u8 {
+                let sent = Bytes::from(vec![4 * round + caller; 1 << 20]);
+                if desk.blob(sent.clone()).await? != sent {
+                    return Ok(false);
+                }
+            }
+            Ok::<_, CallError>(true)
+        });
+    }
+    for same in soon(callers.join_all()).await {
         assert_eq!(same, Ok(true));
     }
 }

@@ -140,8 +140,10 @@ impl Driver {
     }
 
     fn turn(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
-        let produced = self.read(cx)?;
-        self.write(cx, produced)?;
+        // Counted once, for all that borrows both it and the driver.
+        let shared = Arc::clone(&self.shared);
+        self.read(&shared, cx)?;
+        self.write(&shared, cx)?;
         if self.held_back && !self.is_choked() {
             // The socket was not asked for more in this turn, so it would not wake the next one.
             cx.waker().wake_by_ref();
@@ -149,15 +151,15 @@ impl Driver {
         self.keep_time()
     }
 
-    /// Reads and handles what is there; true when that made frames to write.
-    fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
+    /// Reads and handles what is there.
+    fn read(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Result<(), End> {
         self.budget = FRAMES_PER_TURN;
         let mut received = std::mem::take(&mut self.received);
         // What came behind the handshake, or was left when the peer did not take its replies.
         let mut result = if received.is_empty() || self.is_choked() {
             Ok(())
         } else {
-            self.handle_all(&mut received)
+            self.handle_all(shared, &mut received)
         };
         if received.capacity() == 0 && self.expected == 0 {
             received = SPARE.take().unwrap_or_default();
@@ -177,7 +179,7 @@ impl Driver {
                 Poll::Ready(Ok(0)) => {
                     result = Err(End::Lost("the peer closed the connection".into()))
                 }
-                Poll::Ready(Ok(_)) => result = self.handle_all(&mut received),
+                Poll::Ready(Ok(_)) => result = self.handle_all(shared, &mut received),
                 Poll::Ready(Err(e)) => result = Err(End::Lost(e.to_string())),
             }
         }
@@ -189,17 +191,11 @@ impl Driver {
         if let Some(token) = self.ping.take() {
             frame::put_pong(&mut self.replies.bytes, token);
         }
-        let produced = !self.replies.is_empty();
-        if produced {
-            self.shared
-                .state
-                .lock()
-                .out
-                .frames()
-                .append(&mut self.replies);
-        }
         self.woken.drain(..).for_each(Waker::wake);
-        result.map(|()| produced)
+        if result.is_err() {
+            shared.state.lock().out.frames().append(&mut self.replies);
+        }
+        result
     }
 
     /// Makes room for a read; gives how much it may read.
@@ -246,9 +242,8 @@ impl Driver {
 
     /// Cuts and handles all whole frames, until the replies to them are more than the peer has to be given at once:
     /// small calls may have large results.
-    fn handle_all(&mut self, received: &mut BytesMut) -> Result<(), End> {
+    fn handle_all(&mut self, shared: &Shared, received: &mut BytesMut) -> Result<(), End> {
         let now = Instant::now();
-        let shared = Arc::clone(&self.shared);
         self.clock.hear(shared.tick(now));
         self.callee.begin();
         let limit = shared.limits.max_message_bytes;
@@ -401,9 +396,13 @@ impl Driver {
         Ok(())
     }
 
-    fn write(&mut self, cx: &mut Context<'_>, produced: bool) -> Result<(), End> {
-        let shared = Arc::clone(&self.shared);
+    /// Writes the replies to what was read and what others appended.
+    fn write(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Result<(), End> {
+        let produced = !self.replies.is_empty();
         let mut state = shared.state.lock();
+        if produced {
+            state.out.frames().append(&mut self.replies);
+        }
         let waited = state.out.unsent();
         if !state.out.is_empty() {
             if !produced && state.out.flush == Flush::Asked && !self.yielded {

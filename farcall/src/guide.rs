@@ -282,6 +282,15 @@ pub mod fleets {
     //! its call surely did not run, or when its method is `#[idempotent]`; so mark what a fleet is to survive with. Any other
     //! failure ends the `map` with [`FleetError::Item`](crate::FleetError), naming the item. When no member answers for
     //! 10 s it ends with `Empty`.
+    //!
+    //! | to | call |
+    //! |---|---|
+    //! | spread items, results in their order | `map`, `map_with` to watch it, `for_each` without results |
+    //! | ask every member, and know what each said | `broadcast` |
+    //! | ask every member, and take the first value | `race` |
+    //! | ask every member, and take the first `k` values | `quorum(k, …)` |
+    //!
+    //! [`Fleet::of`](crate::Fleet::of) makes one of a list of URIs, without a name service if they are `far:` URIs.
 }
 
 pub mod dynamic {

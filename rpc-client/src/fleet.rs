@@ -1,5 +1,6 @@
-//! Fleets: one computation spread over many objects, found by name pattern or tags.
+//! Fleets: one computation spread over many objects, found by name pattern or tags, or listed.
 
+mod ask;
 mod map;
 mod members;
 mod window;
@@ -51,15 +52,30 @@ pub enum FleetError {
     #[error(transparent)]
     Resolve(#[from] ResolveError),
     /// Nobody is there.
-    #[error("no member answers: '{looked_for}' leads to {known} at the name service {names}{}", after(.last))]
+    #[error("no member answers: '{looked_for}' leads to {known}{}{}", at(.names), after(.last))]
     Empty {
         /// What was looked for.
         looked_for: String,
         /// How many members are known by name.
         known: usize,
-        /// Where.
-        names: String,
+        /// The name service that was asked, if one was.
+        names: Option<String>,
         /// The last call that failed.
+        last: Option<String>,
+    },
+    /// A list of members has one that may lead to many objects.
+    #[error("'{0}' may lead to many objects; Fleet::find takes it")]
+    Pattern(String),
+    /// Too few members gave a value.
+    #[error("{wanted} values were wanted of {members} members, {failed} failed{}", after(.last))]
+    Quorum {
+        /// How many values were wanted.
+        wanted: usize,
+        /// How many members were asked.
+        members: usize,
+        /// How many of them failed, when too few were left.
+        failed: usize,
+        /// The last one, by name, and how its call ended.
         last: Option<String>,
     },
     /// An item's call ended without a value, and may not or need not be sent elsewhere.
@@ -84,6 +100,11 @@ pub enum FleetError {
     },
 }
 
+fn at(names: &Option<String>) -> String {
+    let at = |names| format!(" at the name service {names}");
+    names.as_ref().map(at).unwrap_or_default()
+}
+
 fn after(last: &Option<String>) -> String {
     last.as_ref()
         .map(|text| format!("; last: {text}"))
@@ -105,6 +126,30 @@ impl<P: Proxy> Fleet<P> {
         Ok(Self {
             members,
             _watch: Arc::new(stop.drop_guard()),
+        })
+    }
+
+    /// The objects of a list, one `far:` or `farname:` URI for each; always the same ones.
+    ///
+    /// # Errors
+    /// Uri for the first that is malformed, Pattern for the first that may lead to many objects.
+    pub fn of<U: AsRef<str>>(uris: impl IntoIterator<Item = U>) -> Result<Self, FleetError> {
+        let mut members = Vec::new();
+        for uri in uris {
+            let uri: Uri = uri.as_ref().parse()?;
+            let one = match &uri {
+                Uri::Object(_) => true,
+                Uri::Name(uri) => !uri.name.contains(['*', '?', '[']),
+                Uri::Meta(_) => false,
+            };
+            if !one {
+                return Err(FleetError::Pattern(uri.to_string()));
+            }
+            members.push(uri);
+        }
+        Ok(Self {
+            members: Members::list(members),
+            _watch: Arc::new(CancellationToken::new().drop_guard()),
         })
     }
 
@@ -167,5 +212,71 @@ impl<P: Proxy> Fleet<P> {
         map::Map::new(&self.members, items.into_iter().collect(), call, progress)
             .run()
             .await
+    }
+
+    /// As [`map`](Self::map), for calls without a result.
+    ///
+    /// # Errors
+    /// As [`map`](Self::map).
+    ///
+    /// # Cancel safety
+    /// Dropping the future cancels every call in flight.
+    pub async fn for_each<T, F, Fut>(
+        &self,
+        items: impl IntoIterator<Item = T>,
+        call: F,
+    ) -> Result<(), FleetError>
+    where
+        T: Clone,
+        F: Fn(P, T) -> Fut,
+        Fut: Future<Output = Result<(), CallError>>,
+    {
+        self.map(items, call).await.map(drop)
+    }
+
+    /// Calls `call` on every member that is known now, all at once; each member's result, by its name. Nothing is tried
+    /// again.
+    ///
+    /// # Cancel safety
+    /// Dropping the future cancels every call in flight.
+    pub async fn broadcast<R, F, Fut>(&self, call: F) -> Vec<(String, Result<R, CallError>)>
+    where
+        F: Fn(P) -> Fut,
+        Fut: Future<Output = Result<R, CallError>>,
+    {
+        ask::everybody(&self.members, call).await
+    }
+
+    /// Calls `call` on every member that is known now, all at once, and gives the first value; the other calls are
+    /// cancelled.
+    ///
+    /// # Errors
+    /// Empty when no member is known; Quorum when all failed.
+    ///
+    /// # Cancel safety
+    /// Dropping the future cancels every call in flight.
+    pub async fn race<R, F, Fut>(&self, call: F) -> Result<R, FleetError>
+    where
+        F: Fn(P) -> Fut,
+        Fut: Future<Output = Result<R, CallError>>,
+    {
+        let mut first = ask::quorum(&self.members, 1, call).await?;
+        first.pop().ok_or_else(|| self.members.empty(None))
+    }
+
+    /// Calls `call` on every member that is known now, all at once, and gives the first `wanted` values in the order they
+    /// came; the other calls are cancelled.
+    ///
+    /// # Errors
+    /// Empty when no member is known; Quorum as soon as too many failed, or at once when there are too few.
+    ///
+    /// # Cancel safety
+    /// Dropping the future cancels every call in flight.
+    pub async fn quorum<R, F, Fut>(&self, wanted: usize, call: F) -> Result<Vec<R>, FleetError>
+    where
+        F: Fn(P) -> Fut,
+        Fut: Future<Output = Result<R, CallError>>,
+    {
+        ask::quorum(&self.members, wanted, call).await
     }
 }

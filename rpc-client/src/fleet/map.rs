@@ -226,11 +226,6 @@ where
             self.heard = Instant::now();
             return Ok(());
         }
-        Err(FleetError::Empty {
-            looked_for: self.members.looked_for.clone(),
-            known: self.members.len(),
-            names: self.members.names.to_string(),
-            last: self.last_error.take(),
-        })
+        Err(self.members.empty(self.last_error.take()))
     }
 }

@@ -28,8 +28,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(super) struct Members<P> {
     pub(super) looked_for: String,
-    pub(super) names: Address,
-    selector: Selector,
+    /// The name service, if they are found there.
+    pub(super) names: Option<Address>,
     now: Mutex<Now<P>>,
     /// Counts changes, for those who wait for one.
     changed: watch::Sender<u64>,
@@ -40,6 +40,13 @@ struct Now<P> {
     /// By the epoch of their registration: a member that comes back is a new one.
     members: BTreeMap<Epoch, Member<P>>,
     shares: HashMap<Arc<str>, u64>,
+}
+
+/// What the name service is asked for.
+#[derive(Debug)]
+struct Watch {
+    selector: Selector,
+    names: Address,
 }
 
 /// One member.
@@ -60,22 +67,44 @@ impl<P: Proxy> Members<P> {
             ),
             Uri::Object(_) => return Err(FleetError::NoPattern(uri.to_string())),
         };
-        let members = Arc::new(Self {
-            looked_for: uri.to_string(),
-            names: names_address(names)?,
-            selector,
-            now: Mutex::new(Now {
-                members: BTreeMap::new(),
-                shares: HashMap::new(),
-            }),
-            changed: watch::Sender::new(0),
-        });
-        let revision = members.look(None).await?;
+        let names = names_address(names)?;
+        let members = Arc::new(Self::new(uri.to_string(), Some(names.clone()), []));
+        let watch = Watch { selector, names };
+        let revision = members.look(&watch, None).await?;
         let watching = Arc::clone(&members);
         Peers::current().tasks().spawn(async move {
-            stop.run_until_cancelled(watching.watch(revision)).await;
+            stop.run_until_cancelled(watching.watch(&watch, revision))
+                .await;
         });
         Ok(members)
+    }
+
+    /// Those of a list, always the same.
+    pub(super) fn list(uris: Vec<Uri>) -> Arc<Self> {
+        let looked_for = format!("a list of {} URIs", uris.len());
+        let members = uris.into_iter().map(|uri| Member {
+            name: uri.to_string().into(),
+            proxy: proxy(uri),
+        });
+        Arc::new(Self::new(looked_for, None, (0..).zip(members)))
+    }
+
+    fn new(
+        looked_for: String,
+        names: Option<Address>,
+        members: impl IntoIterator<Item = (Epoch, Member<P>)>,
+    ) -> Self {
+        let members: BTreeMap<_, Member<P>> = members.into_iter().collect();
+        let shares = members.values().map(|member| (Arc::clone(&member.name), 0));
+        Self {
+            looked_for,
+            names,
+            now: Mutex::new(Now {
+                shares: shares.collect(),
+                members,
+            }),
+            changed: watch::Sender::new(0),
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -84,6 +113,16 @@ impl<P: Proxy> Members<P> {
 
     pub(super) fn all(&self) -> BTreeMap<Epoch, Member<P>> {
         self.now.lock().members.clone()
+    }
+
+    /// The error that nobody answers.
+    pub(super) fn empty(&self, last: Option<String>) -> FleetError {
+        FleetError::Empty {
+            looked_for: self.looked_for.clone(),
+            known: self.len(),
+            names: self.names.as_ref().map(Address::to_string),
+            last,
+        }
     }
 
     pub(super) fn changes(&self) -> watch::Receiver<u64> {
@@ -105,9 +144,9 @@ impl<P: Proxy> Members<P> {
         shares
     }
 
-    async fn watch(&self, mut revision: u64) {
+    async fn watch(&self, watch: &Watch, mut revision: u64) {
         loop {
-            match self.look(Some(revision)).await {
+            match self.look(watch, Some(revision)).await {
                 Ok(next) => revision = next,
                 Err(e) => {
                     tracing::debug!(
@@ -121,11 +160,11 @@ impl<P: Proxy> Members<P> {
     }
 
     /// Applies the changes since a revision; without one, takes a snapshot and does not wait.
-    async fn look(&self, from: Option<u64>) -> Result<u64, ResolveError> {
-        let names = names_at(&self.names).await?;
+    async fn look(&self, watch: &Watch, from: Option<u64>) -> Result<u64, ResolveError> {
+        let names = names_at(&watch.names).await?;
         let wait_ms = if from.is_some() { WATCH_MS } else { 0 };
-        let answer = names.watch(self.selector.clone(), from, wait_ms).await?;
-        let changes = answer.map_err(|e| ResolveError::Refused(e, self.names.clone()))?;
+        let answer = names.watch(watch.selector.clone(), from, wait_ms).await?;
+        let changes = answer.map_err(|e| ResolveError::Refused(e, watch.names.clone()))?;
         let revision = changes.revision;
         self.apply(changes);
         Ok(revision)
@@ -164,17 +203,18 @@ impl<P: Proxy> Members<P> {
     }
 }
 
+fn proxy<P: Proxy>(uri: Uri) -> P {
+    let remote = Remote::lazy(uri, Some(P::descriptor().into()), Codec::Postcard);
+    // The fleet itself decides where a call is tried again.
+    P::from_remote(remote.with_retries(Retries::Never))
+}
+
 fn member<P: Proxy>(entry: &Entry) -> Option<Member<P>> {
     match object_uri(entry) {
-        Ok(uri) => {
-            let remote = Remote::lazy(uri.into(), Some(P::descriptor().into()), Codec::Postcard);
-            // The fleet itself decides where a call is tried again.
-            let remote = remote.with_retries(Retries::Never);
-            Some(Member {
-                name: entry.name.as_str().into(),
-                proxy: P::from_remote(remote),
-            })
-        }
+        Ok(uri) => Some(Member {
+            name: entry.name.as_str().into(),
+            proxy: proxy(uri.into()),
+        }),
         Err(e) => {
             tracing::warn!("left out of the fleet: {e}");
             None

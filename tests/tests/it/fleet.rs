@@ -5,6 +5,7 @@
     reason = "a test awaits or aborts the tasks it spawns, and they end with its runtime"
 )]
 
+mod ask;
 mod failures;
 mod members;
 

@@ -286,6 +286,8 @@ pub mod fleets {
     //! | to | call |
     //! |---|---|
     //! | spread items, results in their order | `map`, `map_with` to watch it, `for_each` without results |
+    //! | the same as a stream, results as they come | `map_unordered` |
+    //! | the same as a stream, in order, for inputs longer than memory | `imap` |
     //! | ask every member, and know what each said | `broadcast` |
     //! | ask every member, and take the first value | `race` |
     //! | ask every member, and take the first `k` values | `quorum(k, …)` |

@@ -1,8 +1,9 @@
 //! Fleets: one computation spread over many objects, found by name pattern or tags, or listed.
 
 mod ask;
-mod map;
+mod job;
 mod members;
+mod results;
 mod window;
 
 use std::future::Future;
@@ -10,10 +11,12 @@ use std::sync::Arc;
 
 use farcall_shared::error::CallError;
 use farcall_shared::uri::{Uri, UriError};
+use futures_util::Stream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::Proxy;
 use crate::resolve::ResolveError;
+use job::Job;
 use members::Members;
 
 /// Many objects of one trait that share work. Cheap to clone.
@@ -202,16 +205,62 @@ impl<P: Proxy> Fleet<P> {
         &self,
         items: impl IntoIterator<Item = T>,
         call: F,
-        progress: impl FnMut(&Progress),
+        mut progress: impl FnMut(&Progress),
     ) -> Result<Vec<R>, FleetError>
     where
         T: Clone,
         F: Fn(P, T) -> Fut,
         Fut: Future<Output = Result<R, CallError>>,
     {
-        map::Map::new(&self.members, items.into_iter().collect(), call, progress)
-            .run()
-            .await
+        let items: Vec<T> = items.into_iter().collect();
+        let mut results: Vec<Option<R>> = items.iter().map(|_| None).collect();
+        let mut job = Job::new(&self.members, items.into_iter(), call);
+        job.progress.total = results.len() as u64;
+        while let Some(end) = job.next(usize::MAX).await {
+            let (index, result) = end?;
+            if let Some(place) = results.get_mut(index) {
+                *place = Some(result);
+            }
+            progress(&job.progress);
+        }
+        Ok(results.into_iter().flatten().collect())
+    }
+
+    /// As [`map`](Self::map), giving each result as it comes, with the index of its item. Items are pulled as members
+    /// have room for them, and only while the stream is polled; the first error ends it.
+    ///
+    /// # Cancel safety
+    /// Dropping the stream cancels every call in flight.
+    pub fn map_unordered<I, R, F, Fut>(
+        &self,
+        items: I,
+        call: F,
+    ) -> impl Stream<Item = Result<(usize, R), FleetError>> + Unpin + use<P, I, R, F, Fut>
+    where
+        I: IntoIterator<Item: Clone>,
+        F: Fn(P, I::Item) -> Fut,
+        Fut: Future<Output = Result<R, CallError>>,
+    {
+        results::as_they_come(Job::new(&self.members, items.into_iter(), call))
+    }
+
+    /// As [`map`](Self::map), giving each result in the order of the items as soon as its turn has come. Items are pulled
+    /// only while the stream is polled, and at most 1,024 ahead of the results that were taken, so that the input may be
+    /// longer than memory; the first error ends it.
+    ///
+    /// # Cancel safety
+    /// Dropping the stream cancels every call in flight.
+    pub fn imap<I, R, F, Fut>(
+        &self,
+        items: I,
+        call: F,
+    ) -> impl Stream<Item = Result<R, FleetError>> + Unpin + use<P, I, R, F, Fut>
+    where
+        I: IntoIterator<Item: Clone>,
+        F: Fn(P, I::Item) -> Fut,
+        Fut: Future<Output = Result<R, CallError>>,
+    {
+        results::in_order(Job::new(&self.members, items.into_iter(), call))
     }
 
     /// As [`map`](Self::map), for calls without a result.

@@ -6,7 +6,7 @@ mod binding;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -153,6 +153,7 @@ impl Remote {
                 later: RwLock::default(),
                 last_known: RwLock::default(),
                 binding: tokio::sync::Mutex::default(),
+                failed: AtomicU64::new(0),
             }),
             deadline: DEFAULT_DEADLINE,
             retries: Retries::default(),

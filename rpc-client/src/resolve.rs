@@ -11,7 +11,7 @@ use farcall_shared::wire::codec::Codec;
 use crate::peers::{PeerError, Peers};
 
 /// Why a URI leads nowhere.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResolveError {
     /// The name service cannot be reached.

@@ -1,6 +1,6 @@
 //! Where a remote object is bound: looked up, connected and bound again when that breaks.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use farcall_shared::descriptor::Described;
@@ -30,11 +30,14 @@ pub(super) struct Shared {
     pub(super) later: RwLock<Option<Bound>>,
     /// Where the object was last, for when the name service is away.
     pub(super) last_known: RwLock<Option<ObjectUri>>,
-    /// Held by whoever looks the object up; the others wait for the outcome.
-    pub(super) binding: tokio::sync::Mutex<()>,
+    /// Held by whoever looks the object up; the others wait for the outcome. Why the last one failed.
+    pub(super) binding: tokio::sync::Mutex<Option<BindError>>,
+    /// How often that failed.
+    pub(super) failed: AtomicU64,
 }
 
 /// Why an object is not bound.
+#[derive(Clone)]
 pub(super) enum BindError {
     Resolve(ResolveError),
     Peer(PeerError),
@@ -109,10 +112,27 @@ impl Shared {
 
     /// The binding, made if there is none that works.
     pub(super) async fn bind(&self) -> Result<Bound, BindError> {
-        let _one_at_a_time = self.binding.lock().await;
+        let failed_before = self.failed.load(Ordering::Acquire);
+        let mut last = self.binding.lock().await;
         if let Some(bound) = self.bound() {
             return Ok(bound);
         }
+        // Somebody tried while this one waited: that answer is this one's too.
+        if self.failed.load(Ordering::Acquire) != failed_before
+            && let Some(error) = &*last
+        {
+            return Err(error.clone());
+        }
+        let bound = self.make().await;
+        *last = bound.as_ref().err().cloned();
+        if last.is_some() {
+            self.failed.fetch_add(1, Ordering::Release);
+        }
+        bound
+    }
+
+    /// Looks the object up, connects and binds it.
+    async fn make(&self) -> Result<Bound, BindError> {
         let candidates = match resolve(&self.uri).await {
             Ok(candidates) => candidates,
             // Who knows the object already does not need the name service.

@@ -8,6 +8,7 @@
 mod ask;
 mod failures;
 mod members;
+mod streams;
 
 use farcall::{Daemon, Fleet, Publication};
 

@@ -8,7 +8,7 @@ mod parse;
 
 /// Makes a trait callable from other programs.
 ///
-/// ```ignore
+/// ```text
 /// /// Does sums.
 /// #[farcall::remote]
 /// pub trait Worker {

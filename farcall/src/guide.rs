@@ -288,6 +288,7 @@ pub mod fleets {
     //! | spread items, results in their order | `map`, `map_with` to watch it, `for_each` without results |
     //! | the same as a stream, results as they come | `map_unordered` |
     //! | the same as a stream, in order, for inputs longer than memory | `imap` |
+    //! | one item on its own, with a handle to await, look at or cancel | `submit` |
     //! | ask every member, and know what each said | `broadcast` |
     //! | ask every member, and take the first value | `race` |
     //! | ask every member, and take the first `k` values | `quorum(k, …)` |

@@ -4,6 +4,7 @@ mod ask;
 mod job;
 mod members;
 mod results;
+mod submitted;
 mod window;
 
 use std::future::Future;
@@ -15,9 +16,11 @@ use futures_util::Stream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::Proxy;
+use crate::peers::Peers;
 use crate::resolve::ResolveError;
 use job::Job;
 use members::Members;
+pub use submitted::Submitted;
 
 /// Many objects of one trait that share work. Cheap to clone.
 ///
@@ -66,6 +69,9 @@ pub enum FleetError {
         /// The last call that failed.
         last: Option<String>,
     },
+    /// A submitted item was cancelled, or the process is shutting down.
+    #[error("it was cancelled")]
+    Cancelled,
     /// A list of members has one that may lead to many objects.
     #[error("'{0}' may lead to many objects; Fleet::find takes it")]
     Pattern(String),
@@ -281,6 +287,26 @@ impl<P: Proxy> Fleet<P> {
         Fut: Future<Output = Result<(), CallError>>,
     {
         self.map(items, call).await.map(drop)
+    }
+
+    /// Calls `call` for one item on some member, from now on, whether or not the handle is polled. The item goes to another
+    /// member as in [`map`](Self::map).
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime. Where `call` panics, awaiting the handle does.
+    pub fn submit<T, R, F, Fut>(&self, item: T, call: F) -> Submitted<R>
+    where
+        P: Send,
+        T: Clone + Send + 'static,
+        R: Send + 'static,
+        F: Fn(P, T) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<R, CallError>> + Send + 'static,
+    {
+        let mut job = Job::new(&self.members, std::iter::once(item), call);
+        Submitted::new(Peers::current().tasks().spawn(async move {
+            let end = job.next(usize::MAX).await?;
+            Some(end.map(|(_, result)| result))
+        }))
     }
 
     /// Calls `call` on every member that is known now, all at once; each member's result, by its name. Nothing is tried

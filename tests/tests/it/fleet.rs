@@ -9,6 +9,7 @@ mod ask;
 mod failures;
 mod members;
 mod streams;
+mod submitted;
 
 use farcall::{Daemon, Fleet, Publication};
 

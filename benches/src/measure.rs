@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::client::Client;
 use crate::figure::{Figure, percentile};
-use crate::peers::{Caller, ENDED};
+use crate::peers::{Caller, ENDED, Load};
 
 /// Calls that are not counted, first. A plain `fn` of farcall shows in them that it is cheap.
 const WARM_UP: Duration = Duration::from_millis(200);
@@ -84,9 +84,13 @@ impl Callers {
         let stop = || stop.now();
         let server_before = client.server.cpu_us()?;
         let (start, client_before) = (Instant::now(), client.own.cpu_us()?);
-        let calls = self.0.iter().map(|(caller, window)| match what {
-            What::Process => caller.call_all(*window, &stop, &note),
-            What::Echo(bytes) => caller.echo_all(bytes, *window, &stop, &note),
+        let calls = self.0.iter().map(|(caller, window)| {
+            let load = Load {
+                window: *window,
+                stop: &stop,
+                latency: &note,
+            };
+            caller.call_all(what, load)
         });
         let calls = futures_util::future::try_join_all(calls)
             .await?

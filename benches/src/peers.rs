@@ -20,6 +20,8 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use parking_lot::Mutex;
 
+use crate::measure::What;
+
 /// Who is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PeerName {
@@ -70,22 +72,19 @@ pub(crate) type Calls<'a> = Pin<Box<dyn Future<Output = anyhow::Result<u64>> + '
 
 /// A connection that calls `process(i64) -> i64` and `echo(Bytes) -> Bytes`.
 pub(crate) trait Caller: 'static {
-    /// Keeps `window` calls of `process` in flight until `stop` says so after each; gives how many ended.
-    fn call_all<'a>(
-        &'a self,
-        window: usize,
-        stop: &'a (dyn Fn() -> bool + Sync),
-        latency: &'a (dyn Fn(u64) + Sync),
-    ) -> Calls<'a>;
+    /// Makes calls and checks every answer, of an echo its length; gives how many ended.
+    fn call_all<'a>(&'a self, what: What, load: Load<'a>) -> Calls<'a>;
+}
 
-    /// As `call_all`, with calls of `echo` that carry `bytes` bytes each way. Checks the length of every answer.
-    fn echo_all<'a>(
-        &'a self,
-        bytes: usize,
-        window: usize,
-        stop: &'a (dyn Fn() -> bool + Sync),
-        latency: &'a (dyn Fn(u64) + Sync),
-    ) -> Calls<'a>;
+/// How many calls are made at a time, and how long.
+#[derive(Clone, Copy)]
+pub(crate) struct Load<'a> {
+    /// So many are in flight.
+    pub(crate) window: usize,
+    /// Asked now and then, with one in flight after each.
+    pub(crate) stop: &'a (dyn Fn() -> bool + Sync),
+    /// Told how long each took, in nanoseconds, with one in flight.
+    pub(crate) latency: &'a (dyn Fn(u64) + Sync),
 }
 
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
@@ -172,24 +171,14 @@ pub(crate) trait Stub: Clone + Send + Sync + 'static {
 }
 
 impl<S: Stub> Caller for S {
-    fn call_all<'a>(
-        &'a self,
-        window: usize,
-        stop: &'a (dyn Fn() -> bool + Sync),
-        latency: &'a (dyn Fn(u64) + Sync),
-    ) -> Calls<'a> {
-        Box::pin(in_flight(window, stop, latency, Process(self.clone())))
-    }
-
-    fn echo_all<'a>(
-        &'a self,
-        bytes: usize,
-        window: usize,
-        stop: &'a (dyn Fn() -> bool + Sync),
-        latency: &'a (dyn Fn(u64) + Sync),
-    ) -> Calls<'a> {
-        let data = Bytes::from(vec![7; bytes]);
-        Box::pin(in_flight(window, stop, latency, Echo(self.clone(), data)))
+    fn call_all<'a>(&'a self, what: What, load: Load<'a>) -> Calls<'a> {
+        match what {
+            What::Process => Box::pin(in_flight(load, Process(self.clone()))),
+            What::Echo(bytes) => {
+                let data = Bytes::from(vec![7; bytes]);
+                Box::pin(in_flight(load, Echo(self.clone(), data)))
+            }
+        }
     }
 }
 
@@ -226,12 +215,12 @@ pub(crate) static ENDED: AtomicU64 = AtomicU64::new(0);
 const CALLS_AT_A_TIME: usize = 64;
 
 /// Keeps `window` calls in flight, each in a task of its own as a program's callers are.
-async fn in_flight(
-    window: usize,
-    stop: &(dyn Fn() -> bool + Sync),
-    latency: &(dyn Fn(u64) + Sync),
-    work: impl Work,
-) -> anyhow::Result<u64> {
+async fn in_flight(load: Load<'_>, work: impl Work) -> anyhow::Result<u64> {
+    let Load {
+        window,
+        stop,
+        latency,
+    } = load;
     if window == 1 {
         let mut count = 0;
         while !stop() {

@@ -20,10 +20,10 @@ const CANNOT: &str = "cannot serve: ";
 pub(crate) fn all(arguments: &Arguments) -> anyhow::Result<()> {
     let mut results = Results::new(load());
     for &scenario in &arguments.scenarios {
-        let rounds = scenario.room().rounds(arguments.rounds);
+        let rounds = scenario.room.rounds(arguments.rounds);
         for round in 1..=rounds {
             for &peer in &arguments.peers {
-                let measured = scenario.room().measures(peer);
+                let measured = scenario.room.measures(peer);
                 if !measured || results.is_skipped(scenario, peer) {
                     continue;
                 }
@@ -38,7 +38,7 @@ pub(crate) fn all(arguments: &Arguments) -> anyhow::Result<()> {
                     scenario,
                     peer,
                 };
-                match scenario.room().round(&pair) {
+                match scenario.room.round(&pair) {
                     Ok(figures) => results.add(scenario, peer, figures),
                     Err(e) => {
                         eprintln!("{what}: {e:#}");
@@ -59,7 +59,7 @@ fn load() -> String {
 /// The server process.
 pub(crate) fn serve(arguments: &Arguments) -> anyhow::Result<()> {
     let (scenario, peer) = (arguments.scenarios[0], arguments.peers[0]);
-    let served = scenario.room().serve(peer, &arguments.part);
+    let served = scenario.room.serve(peer, &arguments.part);
     if let Err(e) = &served {
         // One line, which the parent can tell from an address.
         println!("{CANNOT}{}", format!("{e:#}").replace('\n', " "));
@@ -105,7 +105,7 @@ impl Pair<'_> {
     }
 
     fn start_both(&self, part: &str, counted: Option<Counted<'_>>) -> anyhow::Result<Vec<Figure>> {
-        let patience = self.scenario.room().patience();
+        let patience = self.scenario.room.patience();
         let mut command = self.command(End::Server, part, counted)?;
         command.args(["--role", "server"]);
         let server = Started::new(command)?;
@@ -132,7 +132,7 @@ impl Pair<'_> {
         counted: Option<Counted<'_>>,
     ) -> anyhow::Result<Command> {
         let mut words: Vec<std::ffi::OsString> = Vec::new();
-        if self.arguments.pin == Pin::One && self.scenario.room().may_be_pinned() {
+        if self.arguments.pin == Pin::One && self.scenario.room.may_be_pinned() {
             words.extend(["taskset", "-c", "0"].map(Into::into));
         }
         if let Some(counted) = counted.filter(|counted| counted.end == end) {

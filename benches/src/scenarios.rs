@@ -33,27 +33,12 @@ use scaling::{Connections, InFlight, Objects};
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
-    kind: Kind,
-}
-
-/// Its kind, with what distinguishes it from others of that kind.
-#[derive(Clone, Copy, Debug)]
-enum Kind {
-    Calls(Calls),
-    Bulk(Bulk),
-    Memory(Memory),
-    Names(Names),
-    Instructions(Instructions),
-    Out(Out),
-    Beside(Beside),
-    Flood(Flood),
-    Connections(Connections),
-    Objects(Objects),
-    InFlight(InFlight),
+    /// Of which kind it is, with what distinguishes it from others of that kind.
+    pub(crate) room: &'static dyn Room,
 }
 
 /// What a kind of scenario does in the three processes.
-pub(crate) trait Room {
+pub(crate) trait Room: fmt::Debug + Sync {
     /// Whether this peer has such figures.
     fn measures(&self, _peer: PeerName) -> bool {
         true
@@ -88,108 +73,130 @@ pub(crate) trait Room {
     fn measure(&self, client: &Client) -> anyhow::Result<Vec<Figure>>;
 }
 
-const fn scenario(name: &'static str, about: &'static str, kind: Kind) -> Scenario {
-    Scenario { name, about, kind }
-}
-
-const fn calls(connections: usize, window: usize) -> Kind {
-    Kind::Calls(Calls {
-        connections,
-        window,
-    })
-}
-
-const fn bulk(bytes: usize, window: usize) -> Kind {
-    Kind::Bulk(Bulk { bytes, window })
+const fn scenario(name: &'static str, about: &'static str, room: &'static dyn Room) -> Scenario {
+    Scenario { name, about, room }
 }
 
 pub(crate) const ALL: [Scenario; 19] = [
-    scenario("A", "latency of a call, 1 in flight", calls(1, 1)),
-    scenario("B64", "one connection, 64 in flight", calls(1, 64)),
-    scenario("B256", "one connection, 256 in flight", calls(1, 256)),
-    scenario("C8x32", "8 connections, 32 in flight on each", calls(8, 32)),
-    scenario("C64x1", "64 connections, 1 in flight on each", calls(64, 1)),
-    scenario("D64K", "echo of 64 KiB, 8 in flight", bulk(64 << 10, 8)),
-    scenario("D1M", "echo of 1 MiB, 4 in flight", bulk(1 << 20, 4)),
+    scenario(
+        "A",
+        "latency of a call, 1 in flight",
+        &Calls {
+            connections: 1,
+            window: 1,
+        },
+    ),
+    scenario(
+        "B64",
+        "one connection, 64 in flight",
+        &Calls {
+            connections: 1,
+            window: 64,
+        },
+    ),
+    scenario(
+        "B256",
+        "one connection, 256 in flight",
+        &Calls {
+            connections: 1,
+            window: 256,
+        },
+    ),
+    scenario(
+        "C8x32",
+        "8 connections, 32 in flight on each",
+        &Calls {
+            connections: 8,
+            window: 32,
+        },
+    ),
+    scenario(
+        "C64x1",
+        "64 connections, 1 in flight on each",
+        &Calls {
+            connections: 64,
+            window: 1,
+        },
+    ),
+    scenario(
+        "D64K",
+        "echo of 64 KiB, 8 in flight",
+        &Bulk {
+            bytes: 64 << 10,
+            window: 8,
+        },
+    ),
+    scenario(
+        "D1M",
+        "echo of 1 MiB, 4 in flight",
+        &Bulk {
+            bytes: 1 << 20,
+            window: 4,
+        },
+    ),
     scenario(
         "D64M",
         "echo of 64 MiB, 1 in flight, and what both ends keep of it",
-        bulk(64 << 20, 1),
+        &Bulk {
+            bytes: 64 << 20,
+            window: 1,
+        },
     ),
     scenario(
         "E",
         "memory of an idle connection, and (farcall) of a registered object",
-        Kind::Memory(Memory),
+        &Memory,
     ),
     scenario(
         "F",
         "a name service with 1,000,000 names in a durable store (farcall)",
-        Kind::Names(Names),
+        &Names,
     ),
     scenario(
         "G1",
         "instructions of a call, user code, 1 in flight (needs valgrind)",
-        Kind::Instructions(Instructions { window: 1 }),
+        &Instructions { window: 1 },
     ),
     scenario(
         "G100",
         "instructions of a call, user code, 100 in flight (needs valgrind)",
-        Kind::Instructions(Instructions { window: 100 }),
+        &Instructions { window: 100 },
     ),
     scenario(
         "I64",
         "fan-in: 64 clients of one server, 8 in flight each",
-        calls(64, 8),
+        &Calls {
+            connections: 64,
+            window: 8,
+        },
     ),
     scenario(
         "O64",
         "fan-out: one client of 64 servers, 100,000 calls, 256 in flight in all",
-        Kind::Out(Out),
+        &Out,
     ),
     scenario(
         "P1",
         "a cheap call beside long computations on one connection (farcall; never pinned)",
-        Kind::Beside(Beside),
+        &Beside,
     ),
     scenario(
         "P2",
         "a quiet connection beside one that floods and one that never reads (farcall; never pinned)",
-        Kind::Flood(Flood),
+        &Flood,
     ),
     scenario(
         "S1",
         "1 to 1,000 connections, 256 in flight in all",
-        Kind::Connections(Connections),
+        &Connections,
     ),
     scenario(
         "S2",
         "1 and 100,000 registered objects, 256 in flight (farcall)",
-        Kind::Objects(Objects),
+        &Objects,
     ),
-    scenario(
-        "S3",
-        "64 to 10,000 in flight on one connection",
-        Kind::InFlight(InFlight),
-    ),
+    scenario("S3", "64 to 10,000 in flight on one connection", &InFlight),
 ];
-
-impl Scenario {
-    pub(crate) fn room(&self) -> &dyn Room {
-        match &self.kind {
-            Kind::Calls(room) => room,
-            Kind::Bulk(room) => room,
-            Kind::Memory(room) => room,
-            Kind::Names(room) => room,
-            Kind::Instructions(room) => room,
-            Kind::Out(room) => room,
-            Kind::Beside(room) => room,
-            Kind::Flood(room) => room,
-            Kind::Connections(room) => room,
-            Kind::Objects(room) => room,
-            Kind::InFlight(room) => room,
-        }
-    }
-}
 
 impl PartialEq for Scenario {
     fn eq(&self, other: &Self) -> bool {

@@ -70,14 +70,16 @@ pub enum FleetError {
         last: Option<String>,
     },
     /// A submitted item was cancelled, or the process is shutting down.
-    #[error("it was cancelled")]
+    #[error("the submitted item was cancelled")]
     Cancelled,
     /// A list of members has one that may lead to many objects.
     #[error("'{0}' may lead to many objects; Fleet::find takes it")]
     Pattern(String),
     /// Too few members gave a value.
-    #[error("{wanted} values were wanted of {members} members, {failed} failed{}", after(.last))]
+    #[error("{wanted} values were wanted of {members} members of '{looked_for}', {failed} failed{}", after(.last))]
     Quorum {
+        /// What was looked for.
+        looked_for: String,
         /// How many values were wanted.
         wanted: usize,
         /// How many members were asked.
@@ -304,8 +306,10 @@ impl<P: Proxy> Fleet<P> {
     {
         let mut job = Job::new(&self.members, std::iter::once(item), call);
         Submitted::new(Peers::current().tasks().spawn(async move {
-            let end = job.next(usize::MAX).await?;
-            Some(end.map(|(_, result)| result))
+            match job.next(usize::MAX).await {
+                Some(end) => end.map(|(_, result)| result),
+                None => Err(FleetError::Cancelled),
+            }
         }))
     }
 

@@ -20,7 +20,8 @@ use tokio::task::{JoinSet, LocalSet};
 use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
 
 use self::worker_capnp::worker;
-use super::{Caller, Calls, ENDED};
+use super::{Caller, Calls, ENDED, Load};
+use crate::measure::What;
 
 /// How often to look whether it is enough.
 const LOOK: Duration = Duration::from_millis(20);
@@ -94,59 +95,51 @@ pub(crate) async fn connect(address: &str) -> anyhow::Result<Capnp> {
 }
 
 impl Caller for Capnp {
-    fn call_all<'a>(
-        &'a self,
-        window: usize,
-        stop: &'a (dyn Fn() -> bool + Sync),
-        latency: &'a (dyn Fn(u64) + Sync),
-    ) -> Calls<'a> {
+    fn call_all<'a>(&'a self, what: What, load: Load<'a>) -> Calls<'a> {
         let worker = self.worker.clone();
-        let calls = in_flight(window, stop, latency, move || {
-            let mut request = worker.process_request();
-            request.get().set_data(3);
-            let call = request.send();
-            async move {
-                let answer = call.promise.await?.get()?.get_result();
-                anyhow::ensure!(answer == 9, "a wrong answer");
-                Ok(())
+        match what {
+            What::Process => {
+                let calls = in_flight(load, move || {
+                    let mut request = worker.process_request();
+                    request.get().set_data(3);
+                    let call = request.send();
+                    async move {
+                        let answer = call.promise.await?.get()?.get_result();
+                        anyhow::ensure!(answer == 9, "a wrong answer");
+                        Ok(())
+                    }
+                });
+                Box::pin(self.tasks.run_until(calls))
             }
-        });
-        Box::pin(self.tasks.run_until(calls))
-    }
-
-    fn echo_all<'a>(
-        &'a self,
-        bytes: usize,
-        window: usize,
-        stop: &'a (dyn Fn() -> bool + Sync),
-        latency: &'a (dyn Fn(u64) + Sync),
-    ) -> Calls<'a> {
-        let (worker, data) = (self.worker.clone(), Bytes::from(vec![7; bytes]));
-        let calls = in_flight(window, stop, latency, move || {
-            let mut request = worker.echo_request();
-            request.get().set_data(&data);
-            let call = request.send();
-            async move {
-                let answered = call.promise.await?.get()?.get_result()?.len();
-                anyhow::ensure!(answered == bytes, "an answer of {answered} bytes");
-                Ok(())
+            What::Echo(bytes) => {
+                let data = Bytes::from(vec![7; bytes]);
+                let calls = in_flight(load, move || {
+                    let mut request = worker.echo_request();
+                    request.get().set_data(&data);
+                    let call = request.send();
+                    async move {
+                        let answered = call.promise.await?.get()?.get_result()?.len();
+                        anyhow::ensure!(answered == bytes, "an answer of {answered} bytes");
+                        Ok(())
+                    }
+                });
+                Box::pin(self.tasks.run_until(calls))
             }
-        });
-        Box::pin(self.tasks.run_until(calls))
+        }
     }
 }
 
 /// As the shared `in_flight`, for calls that stay on their thread.
-async fn in_flight<F, Fut>(
-    window: usize,
-    stop: &(dyn Fn() -> bool + Sync),
-    latency: &(dyn Fn(u64) + Sync),
-    call: F,
-) -> anyhow::Result<u64>
+async fn in_flight<F, Fut>(load: Load<'_>, call: F) -> anyhow::Result<u64>
 where
     F: Fn() -> Fut + Clone + 'static,
     Fut: Future<Output = anyhow::Result<()>>,
 {
+    let Load {
+        window,
+        stop,
+        latency,
+    } = load;
     if window == 1 {
         let mut count = 0;
         while !stop() {

@@ -13,7 +13,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{Mutex, Semaphore};
 
-use super::{Caller, Calls};
+use super::{Caller, Calls, Load};
+use crate::measure::What;
 
 /// 4 bytes length, 8 bytes number.
 const FRAME: usize = 12;
@@ -116,79 +117,83 @@ async fn open(address: SocketAddr, carries: u8) -> std::io::Result<TcpStream> {
 }
 
 impl Caller for Limit {
-    fn call_all<'a>(
-        &'a self,
-        window: usize,
-        stop: &'a (dyn Fn() -> bool + Sync),
-        latency: &'a (dyn Fn(u64) + Sync),
-    ) -> Calls<'a> {
-        Box::pin(async move {
-            let mut stream = self.stream.lock().await;
-            let (mut requests, mut replies) = (Vec::new(), vec![0; FRAME * window]);
-            let mut count = 0;
-            while !stop() {
-                let start = Instant::now();
-                requests.clear();
-                for _ in 0..window {
-                    put_frame(&mut requests, black_box(3));
+    fn call_all<'a>(&'a self, what: What, load: Load<'a>) -> Calls<'a> {
+        match what {
+            What::Process => Box::pin(self.call(load)),
+            What::Echo(bytes) => Box::pin(self.echo(bytes, load)),
+        }
+    }
+}
+
+impl Limit {
+    async fn call(&self, load: Load<'_>) -> anyhow::Result<u64> {
+        let Load {
+            window,
+            stop,
+            latency,
+        } = load;
+        let mut stream = self.stream.lock().await;
+        let (mut requests, mut replies) = (Vec::new(), vec![0; FRAME * window]);
+        let mut count = 0;
+        while !stop() {
+            let start = Instant::now();
+            requests.clear();
+            for _ in 0..window {
+                put_frame(&mut requests, black_box(3));
+            }
+            stream.write_all(&requests).await?;
+            stream.read_exact(&mut replies).await?;
+            for reply in replies.chunks_exact(FRAME) {
+                anyhow::ensure!(number(reply) == 9, "a wrong answer");
+            }
+            if window == 1 {
+                latency(start.elapsed().as_nanos() as u64);
+            }
+            count += window as u64;
+        }
+        Ok(count)
+    }
+
+    async fn echo(&self, bytes: usize, load: Load<'_>) -> anyhow::Result<u64> {
+        let Load {
+            window,
+            stop,
+            latency,
+        } = load;
+        let mut stream = open(self.address, ECHO).await?;
+        let (mut reading, mut writing) = stream.split();
+        let (free, sent) = (Semaphore::new(window), Semaphore::new(0));
+        let mut message = (bytes as u32).to_le_bytes().to_vec();
+        message.resize(4 + bytes, 7);
+        let send = async {
+            loop {
+                free.acquire().await?.forget();
+                if stop() {
+                    sent.close();
+                    return anyhow::Ok(());
                 }
-                stream.write_all(&requests).await?;
-                stream.read_exact(&mut replies).await?;
-                for reply in replies.chunks_exact(FRAME) {
-                    anyhow::ensure!(number(reply) == 9, "a wrong answer");
-                }
+                sent.add_permits(1);
+                writing.write_all(&message).await?;
+            }
+        };
+        let receive = async {
+            let (mut count, mut echo) = (0, vec![0; 4 + bytes]);
+            let mut start = Instant::now();
+            // Closed, it still gives what was sent before.
+            while let Ok(one) = sent.acquire().await {
+                one.forget();
+                reading.read_exact(&mut echo).await?;
+                anyhow::ensure!(echo[..4] == message[..4], "a wrong answer");
                 if window == 1 {
                     latency(start.elapsed().as_nanos() as u64);
                 }
-                count += window as u64;
+                count += 1;
+                start = Instant::now();
+                free.add_permits(1);
             }
             Ok(count)
-        })
-    }
-
-    fn echo_all<'a>(
-        &'a self,
-        bytes: usize,
-        window: usize,
-        stop: &'a (dyn Fn() -> bool + Sync),
-        latency: &'a (dyn Fn(u64) + Sync),
-    ) -> Calls<'a> {
-        Box::pin(async move {
-            let mut stream = open(self.address, ECHO).await?;
-            let (mut reading, mut writing) = stream.split();
-            let (free, sent) = (Semaphore::new(window), Semaphore::new(0));
-            let mut message = (bytes as u32).to_le_bytes().to_vec();
-            message.resize(4 + bytes, 7);
-            let send = async {
-                loop {
-                    free.acquire().await?.forget();
-                    if stop() {
-                        sent.close();
-                        return anyhow::Ok(());
-                    }
-                    sent.add_permits(1);
-                    writing.write_all(&message).await?;
-                }
-            };
-            let receive = async {
-                let (mut count, mut echo) = (0, vec![0; 4 + bytes]);
-                let mut start = Instant::now();
-                // Closed, it still gives what was sent before.
-                while let Ok(one) = sent.acquire().await {
-                    one.forget();
-                    reading.read_exact(&mut echo).await?;
-                    anyhow::ensure!(echo[..4] == message[..4], "a wrong answer");
-                    if window == 1 {
-                        latency(start.elapsed().as_nanos() as u64);
-                    }
-                    count += 1;
-                    start = Instant::now();
-                    free.add_permits(1);
-                }
-                Ok(count)
-            };
-            let ((), count) = tokio::try_join!(send, receive)?;
-            Ok(count)
-        })
+        };
+        let ((), count) = tokio::try_join!(send, receive)?;
+        Ok(count)
     }
 }

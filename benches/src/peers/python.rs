@@ -12,8 +12,9 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::Mutex;
 
-use super::{Caller, Calls};
+use super::{Caller, Calls, Load};
 use crate::Arguments;
+use crate::measure::What;
 
 pub(crate) const PYRO5: Script = Script(concat!(
     include_str!("python/common.py"),
@@ -61,45 +62,24 @@ struct Done {
     nanos: Vec<u64>,
 }
 
-impl Python {
-    async fn call(
-        &self,
-        bytes: usize,
-        window: usize,
-        stop: &(dyn Fn() -> bool + Sync),
-        latency: &(dyn Fn(u64) + Sync),
-    ) -> anyhow::Result<u64> {
-        let mut program = self.0.lock().await;
-        let calls = json!({ "bytes": bytes, "window": window });
-        program.tell(&calls.to_string()).await;
-        while !stop() {
-            tokio::time::sleep(LOOK).await;
-        }
-        program.tell("enough").await;
-        let done: Done = program.word().await?;
-        done.nanos.into_iter().for_each(latency);
-        Ok(done.count)
-    }
-}
-
 impl Caller for Python {
-    fn call_all<'a>(
-        &'a self,
-        window: usize,
-        stop: &'a (dyn Fn() -> bool + Sync),
-        latency: &'a (dyn Fn(u64) + Sync),
-    ) -> Calls<'a> {
-        Box::pin(self.call(0, window, stop, latency))
-    }
-
-    fn echo_all<'a>(
-        &'a self,
-        bytes: usize,
-        window: usize,
-        stop: &'a (dyn Fn() -> bool + Sync),
-        latency: &'a (dyn Fn(u64) + Sync),
-    ) -> Calls<'a> {
-        Box::pin(self.call(bytes, window, stop, latency))
+    fn call_all<'a>(&'a self, what: What, load: Load<'a>) -> Calls<'a> {
+        let bytes = match what {
+            What::Process => 0,
+            What::Echo(bytes) => bytes,
+        };
+        Box::pin(async move {
+            let mut program = self.0.lock().await;
+            let calls = json!({ "bytes": bytes, "window": load.window });
+            program.tell(&calls.to_string()).await;
+            while !(load.stop)() {
+                tokio::time::sleep(LOOK).await;
+            }
+            program.tell("enough").await;
+            let done: Done = program.word().await?;
+            done.nanos.into_iter().for_each(load.latency);
+            Ok(done.count)
+        })
     }
 }
 

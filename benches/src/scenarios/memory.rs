@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::{Room, objects};
 use crate::client::Client;
 use crate::figure::Figure;
-use crate::peers::{self, Caller, PeerName};
+use crate::measure::What;
+use crate::peers::{self, Caller, Load, PeerName};
 use crate::run::Pair;
 
 const CONNECTIONS: u64 = 1000;
@@ -72,7 +73,12 @@ async fn open(client: &Client, count: u64) -> anyhow::Result<Vec<Box<dyn Caller>
         let caller = client.connect().await?;
         let called = AtomicBool::new(false);
         let once = || called.swap(true, Ordering::Relaxed);
-        caller.call_all(1, &once, &|_| {}).await?;
+        let load = Load {
+            window: 1,
+            stop: &once,
+            latency: &|_| {},
+        };
+        caller.call_all(What::Process, load).await?;
         callers.push(caller);
     }
     Ok(callers)

@@ -65,6 +65,7 @@ where
         }
     }
     Err(FleetError::Quorum {
+        looked_for: members.looked_for.clone(),
         wanted,
         members: asked,
         failed,

@@ -31,8 +31,6 @@ pub(super) struct Job<P, I: Iterator, F, Fut> {
     input: std::iter::Fuse<I>,
     /// How many items were pulled.
     pulled: usize,
-    /// No item of this index or beyond is pulled yet.
-    most: usize,
     call: F,
     calls: FuturesUnordered<InFlight<I::Item, Fut>>,
     /// Items that wait for another member.
@@ -106,7 +104,6 @@ where
             members: Arc::clone(members),
             input: input.fuse(),
             pulled: 0,
-            most: usize::MAX,
             call,
             calls: FuturesUnordered::new(),
             waiting: VecDeque::new(),
@@ -125,9 +122,8 @@ where
     /// # Cancel safety
     /// Cancel safe: what is in flight stays so.
     pub(super) async fn next(&mut self, most: usize) -> Option<Result<(usize, R), FleetError>> {
-        self.most = most;
         loop {
-            while self.start_call() {}
+            while self.start_call(most) {}
             if self.calls.is_empty() && self.waiting.is_empty() {
                 return None;
             }
@@ -163,8 +159,8 @@ where
     }
 
     /// Gives the next item to the member with the most room for it; false when there is no item or no room.
-    fn start_call(&mut self) -> bool {
-        let Some(item) = self.next_item() else {
+    fn start_call(&mut self, most: usize) -> bool {
+        let Some(item) = self.next_item(most) else {
             return false;
         };
         let now = self.start.elapsed();
@@ -188,11 +184,11 @@ where
         true
     }
 
-    fn next_item(&mut self) -> Option<Item<I::Item>> {
+    fn next_item(&mut self, most: usize) -> Option<Item<I::Item>> {
         if let Some(item) = self.waiting.pop_front() {
             return Some(item);
         }
-        if self.pulled >= self.most {
+        if self.pulled >= most {
             return None;
         }
         let value = self.input.next()?;

@@ -11,10 +11,10 @@ use super::FleetError;
 /// The result of an item that was submitted, when awaited. Dropping it cancels the item's call.
 #[derive(Debug)]
 #[must_use = "dropping it cancels the call"]
-pub struct Submitted<R>(JoinHandle<Option<Result<R, FleetError>>>);
+pub struct Submitted<R>(JoinHandle<Result<R, FleetError>>);
 
 impl<R: Send + 'static> Submitted<R> {
-    pub(super) fn new(task: JoinHandle<Option<Result<R, FleetError>>>) -> Self {
+    pub(super) fn new(task: JoinHandle<Result<R, FleetError>>) -> Self {
         Self(task)
     }
 
@@ -34,8 +34,7 @@ impl<R> Future for Submitted<R> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Pin::new(&mut self.0).poll(cx).map(|ended| match ended {
-            Ok(Some(end)) => end,
-            Ok(None) => Err(FleetError::Cancelled),
+            Ok(end) => end,
             // A closure of the caller's that panicked does so here.
             Err(e) if e.is_panic() => std::panic::resume_unwind(e.into_panic()),
             Err(_) => Err(FleetError::Cancelled),

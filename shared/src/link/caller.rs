@@ -52,21 +52,6 @@ pub enum Body {
 /// The longest body that is kept in its place.
 const SHORT_BYTES: usize = 22;
 
-impl Body {
-    /// Becomes a copy of these bytes, in its place: a value that is made and moved at once waits for its own stores.
-    #[inline]
-    fn copy(&mut self, bytes: &[u8]) {
-        *self = Self::Short(bytes.len() as u8, [0; SHORT_BYTES]);
-        if let Self::Short(_, place) = self
-            && let Some(place) = place.get_mut(..bytes.len())
-        {
-            place.copy_from_slice(bytes);
-        } else {
-            *self = Self::Long(Bytes::copy_from_slice(bytes));
-        }
-    }
-}
-
 impl Deref for Body {
     type Target = [u8];
 
@@ -120,16 +105,25 @@ impl Slot {
         }
     }
 
-    /// Ends the call with a reply.
+    /// Ends the call with a reply; its body is `long`, or a copy. The copy is made in its place: a value that is made and
+    /// moved at once waits for its own stores.
     #[inline]
     fn end(&mut self, reply: &ReplyFrame<'_>, long: Option<Bytes>) {
-        let given = long.is_some();
+        let length = reply.body.len();
+        let body = match long {
+            Some(body) => Body::Long(body),
+            None if length > SHORT_BYTES => Body::Long(Bytes::copy_from_slice(reply.body)),
+            None => Body::Short(length as u8, [0; SHORT_BYTES]),
+        };
         *self = Self::Ended(Outcome::Reply(Reply {
             status: reply.status,
-            body: long.map_or(Body::Short(0, [0; SHORT_BYTES]), Body::Long),
+            body,
         }));
-        if let (Self::Ended(Outcome::Reply(Reply { body, .. })), false) = (self, given) {
-            body.copy(reply.body);
+        if let Self::Ended(Outcome::Reply(Reply { body, .. })) = self
+            && let Body::Short(_, place) = body
+            && let Some(place) = place.get_mut(..length)
+        {
+            place.copy_from_slice(reply.body);
         }
     }
 

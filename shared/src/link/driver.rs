@@ -245,7 +245,9 @@ impl Driver {
     fn handle_all(&mut self, shared: &Shared, received: &mut BytesMut) -> Result<(), End> {
         let now = Instant::now();
         self.clock.hear(shared.tick(now));
-        self.callee.begin();
+        if self.hosts {
+            self.callee.begin();
+        }
         let limit = shared.limits.max_message_bytes;
         let mut at = 0;
         let mut result = Ok(());

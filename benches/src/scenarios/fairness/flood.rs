@@ -11,7 +11,8 @@ use tokio::task::JoinSet;
 use super::{MixedProxy, Slowest, WARM_UP, connect, latencies, relay::Relay};
 use crate::client::Client;
 use crate::figure::Figure;
-use crate::peers::{self, Caller, PeerName, farcall};
+use crate::measure::What;
+use crate::peers::{self, Caller, Load, PeerName, farcall};
 use crate::scenarios::Room;
 
 /// Calls in flight of the one that floods.
@@ -70,7 +71,12 @@ async fn beside_flood(client: &Client, quiet: &MixedProxy) -> anyhow::Result<Slo
         async move || {
             let caller = farcall::connect_plain(&address).await?;
             let stop = || over.load(Ordering::Relaxed);
-            caller.call_all(FLOOD, &stop, &|_| {}).await
+            let load = Load {
+                window: FLOOD,
+                stop: &stop,
+                latency: &|_| {},
+            };
+            caller.call_all(What::Process, load).await
         }
     })?;
     latencies(quiet, WARM_UP).await?;

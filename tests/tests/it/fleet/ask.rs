@@ -81,7 +81,7 @@ async fn a_quorum_ends_as_soon_as_it_is_reached_or_out_of_reach() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "4 values were wanted of 3 members, 0 failed"
+        "4 values were wanted of 3 members of 'a list of 3 URIs', 0 failed"
     );
 }
 

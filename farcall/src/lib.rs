@@ -72,6 +72,8 @@ pub use farcall_client::*;
 #[doc(inline)]
 pub use farcall_macros::remote;
 #[doc(inline)]
+pub use farcall_parallel::*;
+#[doc(inline)]
 pub use farcall_server::*;
 #[doc(inline)]
 pub use farcall_shared::call::Call;

@@ -4,6 +4,7 @@ mod ask;
 mod job;
 mod members;
 mod results;
+mod roster;
 mod submitted;
 mod window;
 
@@ -20,6 +21,7 @@ use crate::peers::Peers;
 use crate::resolve::ResolveError;
 use job::Job;
 use members::Members;
+pub use roster::{MemberId, Roster};
 pub use submitted::Submitted;
 
 /// Many objects of one trait that share work. Cheap to clone.
@@ -162,6 +164,17 @@ impl<P: Proxy> Fleet<P> {
             members: Members::list(members),
             _watch: Arc::new(CancellationToken::new().drop_guard()),
         })
+    }
+
+    /// A fleet without members, and the roster by which this process adds them. `of_what` is what errors call it, such as
+    /// `a pool of 4 processes`.
+    pub fn rostered(of_what: &str) -> (Self, Roster<P>) {
+        let members = Members::nobody(of_what);
+        let fleet = Self {
+            members: Arc::clone(&members),
+            _watch: Arc::new(CancellationToken::new().drop_guard()),
+        };
+        (fleet, Roster::new(members))
     }
 
     /// How many members are known.

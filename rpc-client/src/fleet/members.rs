@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use farcall_shared::names::{Change, Changes, Entry, Epoch, Selector};
-use farcall_shared::uri::{Address, Uri};
+use farcall_shared::uri::{Address, ObjectUri, Uri};
 use farcall_shared::wire::codec::Codec;
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -40,6 +40,8 @@ struct Now<P> {
     /// By the epoch of their registration: a member that comes back is a new one.
     members: BTreeMap<Epoch, Member<P>>,
     shares: HashMap<Arc<str>, u64>,
+    /// The epoch of the next member that this process adds.
+    added: Epoch,
 }
 
 /// What the name service is asked for.
@@ -79,6 +81,31 @@ impl<P: Proxy> Members<P> {
         Ok(members)
     }
 
+    /// Nobody yet; see [`add`](Self::add).
+    pub(super) fn nobody(looked_for: &str) -> Arc<Self> {
+        Arc::new(Self::new(looked_for.to_owned(), None, []))
+    }
+
+    /// Adds an object that this process knows of; gives its epoch.
+    pub(super) fn add(&self, name: &str, uri: ObjectUri) -> Epoch {
+        let mut now = self.now.lock();
+        let epoch = now.added;
+        now.added += 1;
+        let name: Arc<str> = name.into();
+        now.shares.entry(Arc::clone(&name)).or_default();
+        let proxy = proxy(uri.into());
+        now.members.insert(epoch, Member { name, proxy });
+        drop(now);
+        self.changed.send_modify(|count| *count += 1);
+        epoch
+    }
+
+    /// Takes away what was added.
+    pub(super) fn remove(&self, epoch: Epoch) {
+        self.now.lock().members.remove(&epoch);
+        self.changed.send_modify(|count| *count += 1);
+    }
+
     /// Those of a list, always the same.
     pub(super) fn list(uris: Vec<Uri>) -> Arc<Self> {
         let looked_for = format!("a list of {} URIs", uris.len());
@@ -101,6 +128,7 @@ impl<P: Proxy> Members<P> {
             names,
             now: Mutex::new(Now {
                 shares: shares.collect(),
+                added: 0,
                 members,
             }),
             changed: watch::Sender::new(0),

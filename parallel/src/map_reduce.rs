@@ -1,0 +1,1 @@
+//! Map-reduce over a fleet: combined, partitioned and reduced on the workers.

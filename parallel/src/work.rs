@@ -1,0 +1,1 @@
+//! Work that workers pull: items are handed out under a lease.

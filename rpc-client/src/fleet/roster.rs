@@ -1,0 +1,32 @@
+//! A fleet whose members this process itself adds and takes away.
+
+use std::sync::Arc;
+
+use farcall_shared::uri::ObjectUri;
+
+use super::members::Members;
+use crate::Proxy;
+
+/// Adds members to a [`Fleet`](super::Fleet) and takes them away. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Roster<P>(Arc<Members<P>>);
+
+/// A member that was added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MemberId(u64);
+
+impl<P: Proxy> Roster<P> {
+    pub(super) fn new(members: Arc<Members<P>>) -> Self {
+        Self(members)
+    }
+
+    /// Has the object get work from now on, under a name for reports.
+    pub fn add(&self, name: &str, uri: ObjectUri) -> MemberId {
+        MemberId(self.0.add(name, uri))
+    }
+
+    /// Gives the member no more work; its calls in flight go on.
+    pub fn remove(&self, member: MemberId) {
+        self.0.remove(member.0);
+    }
+}

@@ -267,7 +267,7 @@ pub mod fleets {
     //!
     //! let mut last = 0;
     //! let squares: Vec<i64> = fleet
-    //!     .map_with(0..500, |worker, n| worker.process(n), |progress| last = progress.done)
+    //!     .map_with(0..500, |worker, n| worker.process(n), |progress| last = progress.done())
     //!     .await?;
     //! assert_eq!((squares[20], last), (400, 500));
     //! assert_eq!(fleet.shares().iter().map(|(_, items)| items).sum::<u64>(), 500);

@@ -1,15 +1,26 @@
 //! Fleets: one computation spread over many objects, found by name pattern or tags, or listed.
 
 mod ask;
+pub mod balance;
+mod budget;
+mod digest;
 mod job;
+mod learned;
+mod load;
+mod member;
 mod members;
+mod options;
+mod progress;
 mod results;
 mod roster;
+mod running;
 mod submitted;
 mod window;
 
 use std::future::Future;
+use std::hash::Hash;
 use std::sync::Arc;
+use std::time::Duration;
 
 use farcall_shared::error::CallError;
 use farcall_shared::uri::{Uri, UriError};
@@ -19,8 +30,11 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::Proxy;
 use crate::peers::Peers;
 use crate::resolve::ResolveError;
+use balance::Balance;
 use job::Job;
 use members::Members;
+use options::Options;
+pub use progress::{Progress, Share};
 pub use roster::{MemberId, Roster};
 pub use submitted::Submitted;
 
@@ -31,19 +45,28 @@ pub use submitted::Submitted;
 #[derive(Clone, Debug)]
 pub struct Fleet<P> {
     members: Arc<Members<P>>,
+    options: Arc<Options>,
     /// Ends the watch when the last clone goes.
     _watch: Arc<DropGuard>,
 }
 
-/// How far a `map` has come.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Items with a result.
-    pub done: u64,
-    /// All items.
-    pub total: u64,
-    /// Calls that were sent to another member because the first one could not end them.
-    pub retried: u64,
+/// The results of all items, and a summary.
+#[derive(Debug)]
+pub struct Settled<R> {
+    /// In the order of the items.
+    pub results: Vec<Result<R, FleetError>>,
+    /// Counts, shares and the first errors.
+    pub summary: Progress,
+}
+
+impl<R> Settled<R> {
+    /// All results, or the error of the first item that has none.
+    ///
+    /// # Errors
+    /// Item or GivenUp.
+    pub fn into_results(self) -> Result<Vec<R>, FleetError> {
+        self.results.into_iter().collect()
+    }
 }
 
 /// Why a fleet could not be found or could not finish.
@@ -77,6 +100,30 @@ pub enum FleetError {
     /// A list of members has one that may lead to many objects.
     #[error("'{0}' may lead to many objects; Fleet::find takes it")]
     Pattern(String),
+    /// The job took too long.
+    #[error("the job's deadline of {deadline:?} was over when {done} items were done{}", of(.total))]
+    Deadline {
+        /// The deadline.
+        deadline: Duration,
+        /// Items that were over.
+        done: u64,
+        /// All items, if that is known.
+        total: Option<u64>,
+    },
+    /// Too few members came in time.
+    #[error("{known} of {wanted} members came within {within:?}: '{looked_for}'{}", at(.names))]
+    TooFew {
+        /// What was looked for.
+        looked_for: String,
+        /// How many members were wanted.
+        wanted: usize,
+        /// How many there are.
+        known: usize,
+        /// How long was waited.
+        within: Duration,
+        /// The name service that was asked, if one was.
+        names: Option<String>,
+    },
     /// Too few members gave a value.
     #[error("{wanted} values were wanted of {members} members of '{looked_for}', {failed} failed{}", after(.last))]
     Quorum {
@@ -118,6 +165,11 @@ fn at(names: &Option<String>) -> String {
     names.as_ref().map(at).unwrap_or_default()
 }
 
+fn of(total: &Option<u64>) -> String {
+    let of = |total| format!(" of {total}");
+    total.map(of).unwrap_or_default()
+}
+
 fn after(last: &Option<String>) -> String {
     last.as_ref()
         .map(|text| format!("; last: {text}"))
@@ -138,6 +190,7 @@ impl<P: Proxy> Fleet<P> {
         let members = Members::find(&uri, stop.clone()).await?;
         Ok(Self {
             members,
+            options: Arc::default(),
             _watch: Arc::new(stop.drop_guard()),
         })
     }
@@ -162,6 +215,7 @@ impl<P: Proxy> Fleet<P> {
         }
         Ok(Self {
             members: Members::list(members),
+            options: Arc::default(),
             _watch: Arc::new(CancellationToken::new().drop_guard()),
         })
     }
@@ -172,6 +226,7 @@ impl<P: Proxy> Fleet<P> {
         let members = Members::nobody(of_what);
         let fleet = Self {
             members: Arc::clone(&members),
+            options: Arc::default(),
             _watch: Arc::new(CancellationToken::new().drop_guard()),
         };
         (fleet, Roster::new(members))
@@ -185,6 +240,43 @@ impl<P: Proxy> Fleet<P> {
     /// True when no member is known.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The same fleet, its calls going where this policy says; see [`balance`].
+    pub fn with_balance(mut self, policy: impl Balance) -> Self {
+        Arc::make_mut(&mut self.options).balance = Arc::new(policy);
+        self
+    }
+
+    /// The same fleet, each job within this deadline: when it is over, the job ends as [`FleetError::Deadline`] and its
+    /// calls are cancelled. Without one a job takes as long as its items take, each call at most 30 s.
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        Arc::make_mut(&mut self.options).deadline = Some(deadline);
+        self
+    }
+
+    /// The same fleet, each job going on for so long while no member answers; 10 s unless this is called. A job that finds
+    /// no member at its beginning ends at once: [`wait_for`](Self::wait_for) waits.
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        Arc::make_mut(&mut self.options).patience = patience;
+        self
+    }
+
+    /// Waits until the fleet has so many members.
+    ///
+    /// # Errors
+    /// TooFew after `within`.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn wait_for(&self, members: usize, within: Duration) -> Result<(), FleetError> {
+        let mut changes = self.members.changes();
+        let enough = async { while self.len() < members && changes.changed().await.is_ok() {} };
+        let waited = tokio::time::timeout(within, enough).await;
+        if waited.is_ok() && self.len() >= members {
+            return Ok(());
+        }
+        Err(self.members.too_few(members, within))
     }
 
     /// How many items each member finished, by name.
@@ -235,16 +327,147 @@ impl<P: Proxy> Fleet<P> {
     {
         let items: Vec<T> = items.into_iter().collect();
         let mut results: Vec<Option<R>> = items.iter().map(|_| None).collect();
-        let mut job = Job::new(&self.members, items.into_iter(), call);
-        job.progress.total = results.len() as u64;
+        let mut job = Job::new(&self.members, &self.options, items.into_iter(), call);
+        while let Some(end) = job.next(usize::MAX).await {
+            let (index, result) = end?;
+            if let Some(place) = results.get_mut(index) {
+                *place = Some(result?);
+            }
+            progress(&job.progress);
+        }
+        Ok(results.into_iter().flatten().collect())
+    }
+
+    /// As [`map`](Self::map), going on when items fail: each has its result or its error, and there is a summary.
+    ///
+    /// # Errors
+    /// Empty or Deadline. Items' own errors are among the results.
+    ///
+    /// # Cancel safety
+    /// Dropping the future cancels every call in flight.
+    pub async fn map_settled<T, R, F, Fut>(
+        &self,
+        items: impl IntoIterator<Item = T>,
+        call: F,
+    ) -> Result<Settled<R>, FleetError>
+    where
+        T: Clone,
+        F: Fn(P, T) -> Fut,
+        Fut: Future<Output = Result<R, CallError>>,
+    {
+        let items: Vec<T> = items.into_iter().collect();
+        let mut results: Vec<Option<Result<R, FleetError>>> = items.iter().map(|_| None).collect();
+        let mut job = Job::new(&self.members, &self.options, items.into_iter(), call);
         while let Some(end) = job.next(usize::MAX).await {
             let (index, result) = end?;
             if let Some(place) = results.get_mut(index) {
                 *place = Some(result);
             }
-            progress(&job.progress);
         }
-        Ok(results.into_iter().flatten().collect())
+        Ok(Settled {
+            results: results.into_iter().flatten().collect(),
+            summary: job.progress.clone(),
+        })
+    }
+
+    /// As [`map`](Self::map) for items that are pairs: `fleet.starmap(pairs, |worker, a, b| worker.add(a, b))`. For
+    /// more, `map` takes tuples: `|worker, (a, b, c)| …`.
+    ///
+    /// # Errors
+    /// As [`map`](Self::map).
+    ///
+    /// # Cancel safety
+    /// Dropping the future cancels every call in flight.
+    pub async fn starmap<A, B, R, F, Fut>(
+        &self,
+        items: impl IntoIterator<Item = (A, B)>,
+        call: F,
+    ) -> Result<Vec<R>, FleetError>
+    where
+        A: Clone,
+        B: Clone,
+        F: Fn(P, A, B) -> Fut,
+        Fut: Future<Output = Result<R, CallError>>,
+    {
+        self.map(items, |proxy, (a, b)| call(proxy, a, b)).await
+    }
+
+    /// Puts items together by twos until one is left, on the members: neighbours first, then what came of them. The order
+    /// is kept, so `call` need only be associative. `None` where there are no items.
+    ///
+    /// # Errors
+    /// As [`map`](Self::map); the index is that of a pair.
+    ///
+    /// # Cancel safety
+    /// Dropping the future cancels every call in flight.
+    pub async fn reduce<T, F, Fut>(
+        &self,
+        items: impl IntoIterator<Item = T>,
+        call: F,
+    ) -> Result<Option<T>, FleetError>
+    where
+        T: Clone,
+        F: Fn(P, T, T) -> Fut,
+        Fut: Future<Output = Result<T, CallError>>,
+    {
+        let mut items: Vec<T> = items.into_iter().collect();
+        while items.len() > 1 {
+            let mut rest = items.into_iter();
+            let mut pairs = Vec::with_capacity(rest.len() / 2);
+            let mut odd = None;
+            while let Some(one) = rest.next() {
+                match rest.next() {
+                    Some(other) => pairs.push((one, other)),
+                    None => odd = Some(one),
+                }
+            }
+            items = self.starmap(pairs, &call).await?;
+            items.extend(odd);
+        }
+        Ok(items.pop())
+    }
+
+    /// Calls one member, chosen by the fleet's [policy](balance). As in [`map`](Self::map) the call goes to another member
+    /// when the first one could not end it; when its methods are `#[idempotent]` and it is late, it is made a second time
+    /// elsewhere and the first value counts. At most one call in twenty is.
+    ///
+    /// # Errors
+    /// Item or GivenUp, with index 0; Empty when no member is known, or none answers for 10 s.
+    ///
+    /// # Cancel safety
+    /// Dropping the future cancels the call.
+    pub async fn call<R, F, Fut>(&self, call: F) -> Result<R, FleetError>
+    where
+        F: Fn(P) -> Fut,
+        Fut: Future<Output = Result<R, CallError>>,
+    {
+        let call = |proxy, ()| call(proxy);
+        let items = std::iter::once(());
+        Job::new(&self.members, &self.options, items, call)
+            .only()
+            .await
+    }
+
+    /// As [`call`](Self::call), for a key: with the policy [`Rendezvous`](balance::Rendezvous) always the same member
+    /// while it is there.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    ///
+    /// # Cancel safety
+    /// Dropping the future cancels the call.
+    pub async fn call_for<K, R, F, Fut>(&self, key: &K, call: F) -> Result<R, FleetError>
+    where
+        K: Hash + ?Sized,
+        F: Fn(P) -> Fut,
+        Fut: Future<Output = Result<R, CallError>>,
+    {
+        let call = |proxy, ()| call(proxy);
+        let items = std::iter::once(());
+        Job::new(&self.members, &self.options, items, call)
+            .keyed(balance::key(key))
+            .only()
+            .await
     }
 
     /// As [`map`](Self::map), giving each result as it comes, with the index of its item. Items are pulled as members
@@ -262,7 +485,12 @@ impl<P: Proxy> Fleet<P> {
         F: Fn(P, I::Item) -> Fut,
         Fut: Future<Output = Result<R, CallError>>,
     {
-        results::as_they_come(Job::new(&self.members, items.into_iter(), call))
+        results::as_they_come(Job::new(
+            &self.members,
+            &self.options,
+            items.into_iter(),
+            call,
+        ))
     }
 
     /// As [`map`](Self::map), giving each result in the order of the items as soon as its turn has come. Items are pulled
@@ -281,7 +509,12 @@ impl<P: Proxy> Fleet<P> {
         F: Fn(P, I::Item) -> Fut,
         Fut: Future<Output = Result<R, CallError>>,
     {
-        results::in_order(Job::new(&self.members, items.into_iter(), call))
+        results::in_order(Job::new(
+            &self.members,
+            &self.options,
+            items.into_iter(),
+            call,
+        ))
     }
 
     /// As [`map`](Self::map), for calls without a result.
@@ -317,13 +550,8 @@ impl<P: Proxy> Fleet<P> {
         F: Fn(P, T) -> Fut + Send + 'static,
         Fut: Future<Output = Result<R, CallError>> + Send + 'static,
     {
-        let mut job = Job::new(&self.members, std::iter::once(item), call);
-        Submitted::new(Peers::current().tasks().spawn(async move {
-            match job.next(usize::MAX).await {
-                Some(end) => end.map(|(_, result)| result),
-                None => Err(FleetError::Cancelled),
-            }
-        }))
+        let job = Job::new(&self.members, &self.options, std::iter::once(item), call);
+        Submitted::new(Peers::current().tasks().spawn(job.only()))
     }
 
     /// Calls `call` on every member that is known now, all at once; each member's result, by its name. Nothing is tried

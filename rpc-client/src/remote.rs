@@ -2,6 +2,7 @@
 
 mod attempts;
 mod binding;
+mod chunk;
 
 use std::fmt;
 use std::future::Future;
@@ -12,9 +13,10 @@ use std::time::Duration;
 
 use farcall_shared::call::Call;
 use farcall_shared::descriptor::{Described, Descriptor};
-use farcall_shared::error::{CallError, NotSent};
+use farcall_shared::error::{CallError, Failure, NotSent};
 use farcall_shared::link::{Bound, Outcome, Which, target};
 use farcall_shared::uri::{Uri, UriError};
+use farcall_shared::wire::batch;
 use farcall_shared::wire::codec::{Codec, DecodeError};
 use parking_lot::RwLock;
 use serde::Serialize;
@@ -23,6 +25,7 @@ use tokio::time::Instant;
 
 use attempts::Attempts;
 use binding::Shared;
+pub(crate) use chunk::{Chunk, Gathers, License};
 
 use crate::DEFAULT_DEADLINE;
 use crate::peers::{Connections, Peers};
@@ -58,6 +61,8 @@ pub struct Remote {
     shared: Arc<Shared>,
     deadline: Duration,
     retries: Retries,
+    /// The chunk of a fleet's items that its calls belong to.
+    chunk: Option<Arc<Chunk>>,
 }
 
 impl fmt::Debug for Remote {
@@ -71,6 +76,8 @@ impl fmt::Debug for Remote {
 pub(crate) enum Selected {
     Number(u16),
     Name(Arc<str>),
+    /// Many calls of it at once.
+    Batch(u16, Arc<[u8]>),
 }
 
 impl Selected {
@@ -78,6 +85,7 @@ impl Selected {
         match self {
             Self::Number(number) => Which::Number(*number),
             Self::Name(name) => Which::Name(name),
+            Self::Batch(number, calls) => Which::Batch(*number, calls),
         }
     }
 }
@@ -157,6 +165,7 @@ impl Remote {
             }),
             deadline: DEFAULT_DEADLINE,
             retries: Retries::default(),
+            chunk: None,
         }
     }
 
@@ -182,6 +191,10 @@ impl Remote {
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
+    }
+
+    pub(crate) fn deadline(&self) -> Duration {
+        self.deadline
     }
 
     /// The same object, with other retries.
@@ -217,6 +230,15 @@ impl Remote {
         T: Send + 'static,
     {
         async move {
+            if let Some(chunk) = &self.chunk {
+                let joined = self.join(chunk, &method, &arguments)?;
+                if let Some(joined) = joined {
+                    return std::future::poll_fn(|cx| {
+                        chunk.poll(joined, cx, |ended| self.read(&method, ended, &read))
+                    })
+                    .await;
+                }
+            }
             // The first attempt as a rule is the last: what else a call may need is kept out of its future.
             let later;
             let bound = match self.shared.first() {
@@ -300,6 +322,83 @@ impl Remote {
         }
     }
 
+    /// Notes a call of a fleet's item, and gathers it with the others of its chunk if that can be.
+    #[inline]
+    fn join<A: Serialize>(
+        &self,
+        chunk: &Chunk,
+        method: &Selected,
+        arguments: &A,
+    ) -> Result<Option<chunk::Joined>, CallError> {
+        let (Selected::Number(number), Some(descriptor)) = (method, &self.shared.descriptor) else {
+            return Ok(None);
+        };
+        self.permitted(chunk, *number)?;
+        let how = (self.shared.codec, self.deadline);
+        Ok(chunk.join(*number, descriptor, how, arguments))
+    }
+
+    /// Notes a call of a fleet's item.
+    #[inline]
+    fn permitted(&self, chunk: &Chunk, number: u16) -> Result<(), CallError> {
+        let method = Selected::Number(number);
+        if chunk.permits(number, self.is_idempotent(&method)) {
+            return Ok(());
+        }
+        Err(CallError::NotSent {
+            target: self.target(&method),
+            reason: NotSent::Superseded,
+        })
+    }
+
+    /// What a gathered call came to.
+    #[inline]
+    fn read<T>(
+        &self,
+        method: &Selected,
+        ended: Result<(u16, &[u8]), &CallError>,
+        read: impl Fn(Codec, &[u8]) -> Result<T, DecodeError>,
+    ) -> Result<T, CallError> {
+        match ended {
+            Ok((batch::DONE, body)) => {
+                read(self.shared.codec, body).map_err(|e| CallError::Failed {
+                    target: self.target(method),
+                    reason: Failure::Unreadable(e.0),
+                })
+            }
+            ended => Err(chunk::error(
+                ended,
+                self.target(method),
+                self.is_idempotent(method),
+            )),
+        }
+    }
+
+    /// The same object for the items of a chunk.
+    pub(crate) fn with_chunk(mut self, chunk: Arc<Chunk>, deadline: Duration) -> Self {
+        self.chunk = Some(chunk);
+        self.deadline = deadline;
+        self
+    }
+
+    /// True when the object is bound where many calls may come in one message.
+    pub(crate) fn takes_batches(&self) -> bool {
+        let bound = self.shared.bound();
+        bound.is_some_and(|bound| bound.takes_batches())
+    }
+
+    /// Sends the calls that a chunk gathered; `None` if there are none.
+    pub(crate) fn send_gathered(
+        mut self,
+        chunk: Arc<Chunk>,
+    ) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
+        let (method, calls) = chunk.seal()?;
+        self.chunk = None;
+        let method = Selected::Batch(method, calls.into());
+        let sent = self.perform(method, (), |_, body| Ok(body.to_vec()));
+        Some(Box::pin(async move { chunk.end(sent.await) }))
+    }
+
     async fn bind_within(&self, end: Instant, method: &Selected) -> Result<Bound, CallError> {
         match tokio::time::timeout_at(end, self.shared.bind()).await {
             Ok(Ok(bound)) => Ok(bound),
@@ -330,7 +429,7 @@ impl Remote {
 
     fn is_idempotent(&self, method: &Selected) -> bool {
         match (method, &self.shared.descriptor) {
-            (Selected::Number(number), Some(descriptor)) => descriptor
+            (Selected::Number(number) | Selected::Batch(number, _), Some(descriptor)) => descriptor
                 .methods
                 .get(usize::from(*number))
                 .is_some_and(|m| m.idempotent),
@@ -375,6 +474,9 @@ impl Call for Remote {
     where
         A: Serialize + Send + Sync + 'static,
     {
+        if let Some(chunk) = &self.chunk {
+            self.permitted(chunk, method)?;
+        }
         let selected = Selected::Number(method);
         let mut attempts = Attempts::new(self.deadline, Instant::now());
         loop {

@@ -97,6 +97,10 @@ pub enum Rejection {
     /// The deadline was over before the method started.
     #[error("expired: {0}")]
     Expired(String),
+    /// It came with many others in one message, and its turn did not come: the others took too long, or their results too
+    /// much room.
+    #[error("left for another time: {0}")]
+    Deferred(String),
     /// A reason that this version does not know.
     #[error("{0}")]
     Other(String),
@@ -127,6 +131,9 @@ pub enum NotSent {
     /// As many calls as allowed are in flight on the connection.
     #[error("{0} calls are in flight on this connection already")]
     Full(usize),
+    /// A fleet runs a second copy of the item, and that one made a call first that must not be repeated.
+    #[error("another copy of its item went further")]
+    Superseded,
 }
 
 /// Why the end of a call is not known.
@@ -170,6 +177,7 @@ impl CallError {
                     | Rejection::Draining(_)
                     | Rejection::Stale(_)
                     | Rejection::UnknownObject(_)
+                    | Rejection::Deferred(_)
             ),
             Self::Unknown { idempotent, .. } => *idempotent,
             Self::Failed { .. } => false,

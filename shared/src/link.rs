@@ -5,6 +5,7 @@
 //! that is alone writes the socket itself, otherwise the driver writes once for the whole batch.
 
 mod alarm;
+mod batch;
 mod bound;
 mod buffers;
 mod callee;

@@ -2,6 +2,7 @@
 //!
 //! `docs/PROTOCOL.md` is the specification; the golden bytes in these rooms hold it in place.
 
+pub mod batch;
 pub mod blob;
 pub mod codec;
 pub mod depth;

@@ -88,7 +88,7 @@ async fn paint(arguments: Arguments) -> anyhow::Result<()> {
         .map_with(
             bands.iter().copied(),
             |painter, band| painter.escapes(band),
-            |progress| bar.set_position(progress.done),
+            |progress| bar.set_position(progress.done()),
         )
         .await;
     let elapsed = started.elapsed();

@@ -109,7 +109,9 @@ async fn count_planned(plan: Plan, options: &CrewOptions) -> anyhow::Result<Outc
         }
     };
     let counted = fleet
-        .map_with(jobs, count_one, |progress| bar.set_position(progress.done))
+        .map_with(jobs, count_one, |progress| {
+            bar.set_position(progress.done())
+        })
         .await;
     let elapsed = started.elapsed();
     bar.finish_and_clear();

@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 
 use super::FleetError;
+use super::member::Member;
 use super::members::Members;
 use crate::Proxy;
 
@@ -82,9 +83,9 @@ where
     F: Fn(P) -> Fut,
     Fut: Future<Output = Result<R, CallError>>,
 {
-    let ask = |member: super::members::Member<P>| {
-        let asked = call(member.proxy);
-        async move { (member.name, asked.await) }
+    let ask = |member: &Arc<Member<P>>| {
+        let (name, asked) = (Arc::clone(&member.name), call(member.proxy.clone()));
+        async move { (name, asked.await) }
     };
-    members.all().into_values().map(ask).collect()
+    members.all().values().map(ask).collect()
 }

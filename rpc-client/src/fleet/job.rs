@@ -1,95 +1,77 @@
 //! One job: hands items to members as they have room, and to others when a member fails them.
 
+mod copies;
+mod items;
+mod launch;
+mod settle;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
-use std::pin::Pin;
+use std::iter::{Fuse, Peekable};
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
 
 use farcall_shared::error::CallError;
 use farcall_shared::names::Epoch;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use slab::Slab;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::members::{Member, Members};
-use super::window::Window;
-use super::{FleetError, Progress};
+use super::FleetError;
+use super::member::Member;
+use super::members::Members;
+use super::options::Options;
+use super::progress::Progress;
+use super::running::Running;
+use super::window::{Travel, Window};
 use crate::Proxy;
+use copies::Twins;
+use items::{Flight, Queues};
 
-/// How long a job waits while no member answers.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How often one item is tried before it is given up: it may be the item that kills whoever touches it.
-const MAX_ATTEMPTS: u32 = 10;
+/// An item's number and its result.
+pub(super) type Outcome<R> = (usize, Result<R, FleetError>);
 
 /// A job gives results as they come; it pulls items as members have room for them.
-pub(super) struct Job<P, I: Iterator, F, Fut> {
+pub(super) struct Job<P, I: Iterator, R, F, Fut> {
     members: Arc<Members<P>>,
-    input: std::iter::Fuse<I>,
+    options: Arc<Options>,
+    /// Decides which member an item goes to, for policies that go by it.
+    key: Option<u64>,
+    input: Peekable<Fuse<I>>,
     /// How many items were pulled.
     pulled: usize,
     call: F,
-    calls: FuturesUnordered<InFlight<I::Item, Fut>>,
-    /// Items that wait for another member.
-    waiting: VecDeque<Item<I::Item>>,
-    known: BTreeMap<Epoch, (Member<P>, Window)>,
+    running: FuturesUnordered<Running<Fut, R>>,
+    flights: Slab<Flight<P, I::Item>>,
+    queues: Queues<I::Item>,
+    twins: Twins,
+    ready: VecDeque<Outcome<R>>,
+    known: BTreeMap<Epoch, Known<P>>,
+    /// The member that is to have nothing in flight, for an item that may have killed another.
+    reserved: Option<Epoch>,
+    travel: Travel,
     changes: watch::Receiver<u64>,
     pub(super) progress: Progress,
-    start: Instant,
+    /// When the next flight may be late.
+    late: Option<Instant>,
     /// When a call last ended with an answer.
     heard: Instant,
+    end: Option<Instant>,
     last_error: Option<String>,
 }
 
-/// An item, with how often it was tried.
-struct Item<T> {
-    index: usize,
-    value: T,
-    attempts: u32,
+/// A member, and how much it has in flight for this job.
+struct Known<P> {
+    member: Arc<Member<P>>,
+    window: Window,
+    /// False once it left the fleet: what is in flight there goes on.
+    stays: bool,
+    /// True while it runs an item that may have killed another member.
+    alone: bool,
 }
 
-/// An item's call.
-struct InFlight<T, Fut> {
-    item: Option<Item<T>>,
-    member: Epoch,
-    began: Instant,
-    call: Pin<Box<Fut>>,
-}
-
-/// The end of one call.
-struct Ended<T, R> {
-    item: Item<T>,
-    member: Epoch,
-    took: Duration,
-    result: Result<R, CallError>,
-}
-
-/// Nothing in it is pinned but what the box holds.
-impl<T, Fut> Unpin for InFlight<T, Fut> {}
-
-impl<T, R, Fut: Future<Output = Result<R, CallError>>> Future for InFlight<T, Fut> {
-    type Output = Ended<T, R>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Poll::Ready(result) = self.call.as_mut().poll(cx) else {
-            return Poll::Pending;
-        };
-        match self.item.take() {
-            Some(item) => Poll::Ready(Ended {
-                item,
-                member: self.member,
-                took: self.began.elapsed(),
-                result,
-            }),
-            None => Poll::Pending,
-        }
-    }
-}
-
-impl<P, I, R, F, Fut> Job<P, I, F, Fut>
+impl<P, I, R, F, Fut> Job<P, I, R, F, Fut>
 where
     P: Proxy,
     I: Iterator,
@@ -97,50 +79,78 @@ where
     F: Fn(P, I::Item) -> Fut,
     Fut: Future<Output = Result<R, CallError>>,
 {
-    pub(super) fn new(members: &Arc<Members<P>>, input: I, call: F) -> Self {
+    pub(super) fn new(
+        members: &Arc<Members<P>>,
+        options: &Arc<Options>,
+        input: I,
+        call: F,
+    ) -> Self {
         let now = Instant::now();
+        let total = match input.size_hint() {
+            (least, Some(most)) if least == most => Some(most as u64),
+            _ => None,
+        };
         let mut job = Self {
             changes: members.changes(),
             members: Arc::clone(members),
-            input: input.fuse(),
+            options: Arc::clone(options),
+            key: None,
+            input: input.fuse().peekable(),
             pulled: 0,
             call,
-            calls: FuturesUnordered::new(),
-            waiting: VecDeque::new(),
+            running: FuturesUnordered::new(),
+            flights: Slab::new(),
+            queues: Queues::default(),
+            twins: Twins::default(),
+            ready: VecDeque::new(),
             known: BTreeMap::new(),
-            progress: Progress::default(),
-            start: now,
+            reserved: None,
+            travel: Travel::Unknown,
+            progress: Progress::new(total),
+            late: None,
             heard: now,
+            end: options.deadline.map(|within| now + within),
             last_error: None,
         };
         job.refresh();
         job
     }
 
-    /// The next result, with the index of its item; `None` once there are no more. Items of index `most` and beyond wait.
+    /// The same job, its items going where this key leads.
+    pub(super) fn keyed(mut self, key: u64) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// The next item that is over; `None` once there are no more. Items of index `most` and beyond wait. An error ends the
+    /// job.
     ///
     /// # Cancel safety
     /// Cancel safe: what is in flight stays so.
-    pub(super) async fn next(&mut self, most: usize) -> Option<Result<(usize, R), FleetError>> {
+    pub(super) async fn next(&mut self, most: usize) -> Option<Result<Outcome<R>, FleetError>> {
         loop {
-            while self.start_call(most) {}
-            if self.calls.is_empty() && self.waiting.is_empty() {
+            if let Some((index, result)) = self.ready.pop_front() {
+                self.progress.count(&result);
+                return Some(Ok((index, result)));
+            }
+            self.queues.wake(Instant::now());
+            while self.launch_next(most) {}
+            if self.running.is_empty() && self.queues.is_empty() && !self.has_fresh(most) {
                 return None;
+            }
+            if self.known.is_empty() && self.progress.shares.is_empty() && self.running.is_empty() {
+                return Some(Err(self.members.empty(None)));
             }
             let wake = self.next_wake();
             tokio::select! {
-                Some(ended) = self.calls.next(), if !self.calls.is_empty() => {
-                    if let Some(end) = self.settle(ended) {
-                        return Some(end);
-                    }
-                }
+                Some(ended) = self.running.next(), if !self.running.is_empty() => self.land(ended),
                 changed = self.changes.changed() => {
                     if changed.is_ok() {
                         self.refresh();
                     }
                 }
                 () = tokio::time::sleep_until(wake) => {
-                    if let Err(error) = self.lose_patience() {
+                    if let Err(error) = self.look_at_the_clock(most) {
                         return Some(Err(error));
                     }
                 }
@@ -148,136 +158,77 @@ where
         }
     }
 
+    /// The result of a job of one item.
+    pub(super) async fn only(mut self) -> Result<R, FleetError> {
+        match self.next(usize::MAX).await {
+            Some(end) => end?.1,
+            None => Err(FleetError::Cancelled),
+        }
+    }
+
+    /// How many items may be pulled ahead of their turn.
+    pub(super) fn ahead(&self) -> usize {
+        let in_flight: usize = self.known.values().map(|k| k.window.in_flight()).sum();
+        (2 * in_flight).max(1024)
+    }
+
+    fn has_fresh(&mut self, most: usize) -> bool {
+        self.pulled < most && self.input.peek().is_some()
+    }
+
     /// Takes in who came and lets go of who went; calls in flight at who went go on.
     fn refresh(&mut self) {
         let all = self.members.all();
-        self.known
-            .retain(|epoch, (_, window)| all.contains_key(epoch) || window.in_flight > 0);
-        for (epoch, member) in all {
-            self.known.entry(epoch).or_insert((member, Window::new()));
-        }
-    }
-
-    /// Gives the next item to the member with the most room for it; false when there is no item or no room.
-    fn start_call(&mut self, most: usize) -> bool {
-        let Some(item) = self.next_item(most) else {
-            return false;
-        };
-        let now = self.start.elapsed();
-        let open = self
-            .known
-            .iter_mut()
-            .filter(|(_, (_, window))| window.has_room(now));
-        let Some((epoch, (member, window))) = open.min_by_key(|(_, (_, window))| window.in_flight)
-        else {
-            self.waiting.push_front(item);
-            return false;
-        };
-        window.in_flight += 1;
-        let call = (self.call)(member.proxy.clone(), item.value.clone());
-        self.calls.push(InFlight {
-            item: Some(item),
-            member: *epoch,
-            began: Instant::now(),
-            call: Box::pin(call),
+        self.known.retain(|epoch, known| {
+            known.stays = all.contains_key(epoch);
+            known.stays || known.window.in_flight() > 0
         });
-        true
-    }
-
-    fn next_item(&mut self, most: usize) -> Option<Item<I::Item>> {
-        if let Some(item) = self.waiting.pop_front() {
-            return Some(item);
-        }
-        if self.pulled >= most {
-            return None;
-        }
-        let value = self.input.next()?;
-        let index = self.pulled;
-        self.pulled += 1;
-        Some(Item {
-            index,
-            value,
-            attempts: 0,
-        })
-    }
-
-    /// Takes in how a call ended; gives the item's result, or the error that ends the job, unless the item is tried again.
-    fn settle(&mut self, ended: Ended<I::Item, R>) -> Option<Result<(usize, R), FleetError>> {
-        let now = self.start.elapsed();
-        let Item {
-            index,
-            value,
-            attempts,
-        } = ended.item;
-        let attempts = attempts + 1;
-        let place = self.known.get_mut(&ended.member);
-        match ended.result {
-            Ok(result) => {
-                self.heard = Instant::now();
-                if let Some((member, window)) = place {
-                    window.succeeded(ended.took);
-                    self.members.finished_one(&member.name);
-                }
-                self.progress.done += 1;
-                Some(Ok((index, result)))
-            }
-            Err(error) if !error.is_worth_retrying() => {
-                Some(Err(FleetError::Item { index, error }))
-            }
-            Err(error)
-                if attempts >= MAX_ATTEMPTS && matches!(error, CallError::Unknown { .. }) =>
-            {
-                Some(Err(FleetError::GivenUp {
-                    index,
-                    attempts,
-                    error,
-                }))
-            }
-            Err(error) => {
-                if let Some((_, window)) = place {
-                    window.failed(now);
-                }
-                tracing::debug!("item {index} goes to another member: {error}");
-                // Only what may have run counts against the item: the rest is the member's doing.
-                let counted = if matches!(error, CallError::Unknown { .. }) {
-                    attempts
-                } else {
-                    attempts - 1
-                };
-                self.last_error = Some(error.to_string());
-                self.progress.retried += 1;
-                self.waiting.push_front(Item {
-                    index,
-                    value,
-                    attempts: counted,
-                });
-                None
-            }
+        for (epoch, member) in all.iter() {
+            let known = self.known.entry(*epoch).or_insert_with(|| Known {
+                member: Arc::clone(member),
+                window: Window::new(),
+                stays: true,
+                alone: false,
+            });
+            // Its metadata may have changed.
+            known.member = Arc::clone(member);
         }
     }
 
-    /// When a resting member may be asked again, or patience ends.
+    /// When something may be done that no call and no change of members tells of.
     fn next_wake(&self) -> Instant {
-        let now = self.start.elapsed();
-        let resting = self
-            .known
-            .values()
-            .map(|(_, window)| window.rests_until())
-            .filter(|until| *until > now);
-        let patience = self.heard + PATIENCE;
-        match resting.min() {
-            Some(until) if !self.waiting.is_empty() => patience.min(self.start + until),
-            _ => patience,
-        }
+        let now = self.members.now();
+        let instant = Instant::now();
+        let resting = self.known.values().map(|known| known.window.rests_until());
+        let resting = resting
+            .filter(|until| *until > now && !self.queues.is_empty())
+            .map(|until| instant + (until - now));
+        let patience = self.heard + self.options.patience;
+        [self.late, self.end, self.queues.next_wake()]
+            .into_iter()
+            .flatten()
+            .chain(resting)
+            .fold(patience, Instant::min)
     }
 
-    fn lose_patience(&mut self) -> Result<(), FleetError> {
-        if self.heard.elapsed() < PATIENCE {
+    fn look_at_the_clock(&mut self, most: usize) -> Result<(), FleetError> {
+        let now = Instant::now();
+        if self.end.is_some_and(|end| now >= end) {
+            return Err(FleetError::Deadline {
+                deadline: self.options.deadline.unwrap_or_default(),
+                done: self.progress.done(),
+                total: self.progress.total,
+            });
+        }
+        if self.late.is_some_and(|late| now >= late) {
+            self.copy_late_ones(most);
+        }
+        if self.heard.elapsed() < self.options.patience {
             return Ok(());
         }
-        if !self.calls.is_empty() {
+        if !self.running.is_empty() {
             // Somebody is at it; its own deadline watches the call.
-            self.heard = Instant::now();
+            self.heard = now;
             return Ok(());
         }
         Err(self.members.empty(self.last_error.take()))

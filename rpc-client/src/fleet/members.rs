@@ -2,21 +2,22 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use farcall_shared::names::{Change, Changes, Entry, Epoch, Selector};
+use farcall_shared::names::{Change, Changes, Epoch, Selector};
 use farcall_shared::uri::{Address, ObjectUri, Uri};
-use farcall_shared::wire::codec::Codec;
 use parking_lot::Mutex;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::FleetError;
+use super::learned::Learned;
+use super::member::Member;
 use crate::Proxy;
 use crate::peers::Peers;
-use crate::remote::Remote;
 use crate::resolve::{ResolveError, names_address, names_at, object_uri};
-use crate::retry::Retries;
 
 /// How long one watch waits for a change.
 const WATCH_MS: u64 = 5_000;
@@ -31,17 +32,31 @@ pub(super) struct Members<P> {
     /// The name service, if they are found there.
     pub(super) names: Option<Address>,
     now: Mutex<Now<P>>,
+    pub(super) learned: Mutex<Learned>,
+    /// What `now` of everything that is known of members counts from.
+    start: Instant,
     /// Counts changes, for those who wait for one.
     changed: watch::Sender<u64>,
 }
 
+/// Members, by the epoch of their registration: one that comes back is a new one.
+pub(super) type All<P> = BTreeMap<Epoch, Arc<Member<P>>>;
+
 #[derive(Debug)]
 struct Now<P> {
-    /// By the epoch of their registration: a member that comes back is a new one.
-    members: BTreeMap<Epoch, Member<P>>,
-    shares: HashMap<Arc<str>, u64>,
+    members: Arc<All<P>>,
+    /// Items that were finished, by name.
+    shares: HashMap<Arc<str>, Arc<AtomicU64>>,
     /// The epoch of the next member that this process adds.
     added: Epoch,
+}
+
+impl<P: Proxy> Now<P> {
+    fn member(&mut self, name: &str, uri: Uri, came: Option<Duration>) -> Member<P> {
+        let name: Arc<str> = name.into();
+        let finished = self.shares.entry(Arc::clone(&name)).or_default();
+        Member::new(name, uri, came, Arc::clone(finished))
+    }
 }
 
 /// What the name service is asked for.
@@ -49,13 +64,6 @@ struct Now<P> {
 struct Watch {
     selector: Selector,
     names: Address,
-}
-
-/// One member.
-#[derive(Clone, Debug)]
-pub(super) struct Member<P> {
-    pub(super) name: Arc<str>,
-    pub(super) proxy: P,
 }
 
 impl<P: Proxy> Members<P> {
@@ -70,7 +78,7 @@ impl<P: Proxy> Members<P> {
             Uri::Object(_) => return Err(FleetError::NoPattern(uri.to_string())),
         };
         let names = names_address(names)?;
-        let members = Arc::new(Self::new(uri.to_string(), Some(names.clone()), []));
+        let members = Arc::new(Self::new(uri.to_string(), Some(names.clone())));
         let watch = Watch { selector, names };
         let revision = members.look(&watch, None).await?;
         let watching = Arc::clone(&members);
@@ -83,7 +91,7 @@ impl<P: Proxy> Members<P> {
 
     /// Nobody yet; see [`add`](Self::add).
     pub(super) fn nobody(looked_for: &str) -> Arc<Self> {
-        Arc::new(Self::new(looked_for.to_owned(), None, []))
+        Arc::new(Self::new(looked_for.to_owned(), None))
     }
 
     /// Adds an object that this process knows of; gives its epoch.
@@ -91,10 +99,9 @@ impl<P: Proxy> Members<P> {
         let mut now = self.now.lock();
         let epoch = now.added;
         now.added += 1;
-        let name: Arc<str> = name.into();
-        now.shares.entry(Arc::clone(&name)).or_default();
-        let proxy = proxy(uri.into());
-        now.members.insert(epoch, Member { name, proxy });
+        let came = (epoch > 0).then(|| self.now());
+        let member = now.member(name, uri.into(), came);
+        Arc::make_mut(&mut now.members).insert(epoch, Arc::new(member));
         drop(now);
         self.changed.send_modify(|count| *count += 1);
         epoch
@@ -102,45 +109,49 @@ impl<P: Proxy> Members<P> {
 
     /// Takes away what was added.
     pub(super) fn remove(&self, epoch: Epoch) {
-        self.now.lock().members.remove(&epoch);
+        Arc::make_mut(&mut self.now.lock().members).remove(&epoch);
         self.changed.send_modify(|count| *count += 1);
     }
 
     /// Those of a list, always the same.
     pub(super) fn list(uris: Vec<Uri>) -> Arc<Self> {
-        let looked_for = format!("a list of {} URIs", uris.len());
-        let members = uris.into_iter().map(|uri| Member {
-            name: uri.to_string().into(),
-            proxy: proxy(uri),
-        });
-        Arc::new(Self::new(looked_for, None, (0..).zip(members)))
+        let members = Arc::new(Self::new(format!("a list of {} URIs", uris.len()), None));
+        let mut now = members.now.lock();
+        for uri in uris {
+            let member = now.member(&uri.to_string(), uri, None);
+            let epoch = now.members.len() as Epoch;
+            Arc::make_mut(&mut now.members).insert(epoch, Arc::new(member));
+        }
+        drop(now);
+        members
     }
 
-    fn new(
-        looked_for: String,
-        names: Option<Address>,
-        members: impl IntoIterator<Item = (Epoch, Member<P>)>,
-    ) -> Self {
-        let members: BTreeMap<_, Member<P>> = members.into_iter().collect();
-        let shares = members.values().map(|member| (Arc::clone(&member.name), 0));
+    fn new(looked_for: String, names: Option<Address>) -> Self {
         Self {
             looked_for,
             names,
             now: Mutex::new(Now {
-                shares: shares.collect(),
+                members: Arc::default(),
+                shares: HashMap::new(),
                 added: 0,
-                members,
             }),
+            learned: Mutex::default(),
+            start: Instant::now(),
             changed: watch::Sender::new(0),
         }
+    }
+
+    /// The time, as what is known of members counts it.
+    pub(super) fn now(&self) -> Duration {
+        self.start.elapsed()
     }
 
     pub(super) fn len(&self) -> usize {
         self.now.lock().members.len()
     }
 
-    pub(super) fn all(&self) -> BTreeMap<Epoch, Member<P>> {
-        self.now.lock().members.clone()
+    pub(super) fn all(&self) -> Arc<All<P>> {
+        Arc::clone(&self.now.lock().members)
     }
 
     /// The error that nobody answers.
@@ -153,12 +164,19 @@ impl<P: Proxy> Members<P> {
         }
     }
 
-    pub(super) fn changes(&self) -> watch::Receiver<u64> {
-        self.changed.subscribe()
+    /// The error that too few came.
+    pub(super) fn too_few(&self, wanted: usize, within: Duration) -> FleetError {
+        FleetError::TooFew {
+            looked_for: self.looked_for.clone(),
+            wanted,
+            known: self.len(),
+            within,
+            names: self.names.as_ref().map(Address::to_string),
+        }
     }
 
-    pub(super) fn finished_one(&self, name: &Arc<str>) {
-        *self.now.lock().shares.entry(Arc::clone(name)).or_default() += 1;
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
     }
 
     pub(super) fn shares(&self) -> Vec<(String, u64)> {
@@ -166,7 +184,7 @@ impl<P: Proxy> Members<P> {
         let mut shares: Vec<_> = now
             .shares
             .iter()
-            .map(|(name, calls)| (name.to_string(), *calls))
+            .map(|(name, items)| (name.to_string(), items.load(Ordering::Relaxed)))
             .collect();
         shares.sort();
         shares
@@ -203,49 +221,40 @@ impl<P: Proxy> Members<P> {
             return;
         }
         let mut now = self.now.lock();
-        let before = if changes.reset {
-            std::mem::take(&mut now.members)
-        } else {
-            BTreeMap::new()
+        let first = now.shares.is_empty();
+        let mut members = All::clone(&now.members);
+        let before = match changes.reset {
+            true => std::mem::take(&mut members),
+            false => All::new(),
         };
         for change in changes.changes {
             match change {
                 Change::Put(entry) => {
                     // Metadata may have changed; the connection of who was there already stays.
-                    let known = before
-                        .get(&entry.epoch)
-                        .or_else(|| now.members.get(&entry.epoch))
-                        .cloned();
-                    if let Some(member) = known.or_else(|| member(&entry)) {
-                        now.shares.entry(Arc::clone(&member.name)).or_default();
-                        now.members.insert(entry.epoch, member);
-                    }
+                    let known = before.get(&entry.epoch).or(members.get(&entry.epoch));
+                    let member = match known {
+                        Some(member) => Member::clone(member),
+                        None => match object_uri(&entry) {
+                            Ok(uri) => {
+                                let came = (!first).then(|| self.now());
+                                now.member(&entry.name, uri.into(), came)
+                            }
+                            Err(e) => {
+                                tracing::warn!("left out of the fleet: {e}");
+                                continue;
+                            }
+                        },
+                    };
+                    let member = Arc::new(member.tagged(&entry.metadata));
+                    members.insert(entry.epoch, member);
                 }
                 Change::Gone { epoch, .. } => {
-                    now.members.remove(&epoch);
+                    members.remove(&epoch);
                 }
             }
         }
+        now.members = Arc::new(members);
         drop(now);
         self.changed.send_modify(|count| *count += 1);
-    }
-}
-
-fn proxy<P: Proxy>(uri: Uri) -> P {
-    let remote = Remote::lazy(uri, Some(P::descriptor().into()), Codec::Postcard);
-    // The fleet itself decides where a call is tried again.
-    P::from_remote(remote.with_retries(Retries::Never))
-}
-
-fn member<P: Proxy>(entry: &Entry) -> Option<Member<P>> {
-    match object_uri(entry) {
-        Ok(uri) => Some(Member {
-            name: entry.name.as_str().into(),
-            proxy: proxy(uri.into()),
-        }),
-        Err(e) => {
-            tracing::warn!("left out of the fleet: {e}");
-            None
-        }
     }
 }

@@ -10,12 +10,9 @@ use super::FleetError;
 use super::job::Job;
 use crate::Proxy;
 
-/// How many items are pulled ahead of the results that were taken in order.
-const AHEAD: usize = 1024;
-
 /// As they come, until an error.
 pub(super) fn as_they_come<P, I, R, F, Fut>(
-    job: Job<P, I, F, Fut>,
+    job: Job<P, I, R, F, Fut>,
 ) -> impl Stream<Item = Result<(usize, R), FleetError>> + Unpin
 where
     P: Proxy,
@@ -26,15 +23,15 @@ where
     Box::pin(stream::unfold(Some(job), async |job| {
         let mut job = job?;
         match job.next(usize::MAX).await? {
-            Ok(result) => Some((Ok(result), Some(job))),
-            Err(error) => Some((Err(error), None)),
+            Ok((index, Ok(result))) => Some((Ok((index, result)), Some(job))),
+            Ok((_, Err(error))) | Err(error) => Some((Err(error), None)),
         }
     }))
 }
 
 /// In the order of the items, until an error.
 pub(super) fn in_order<P, I, R, F, Fut>(
-    job: Job<P, I, F, Fut>,
+    job: Job<P, I, R, F, Fut>,
 ) -> impl Stream<Item = Result<R, FleetError>> + Unpin
 where
     P: Proxy,
@@ -46,11 +43,11 @@ where
     Box::pin(stream::unfold(state, async |state| {
         let (mut job, mut early) = state?;
         while !early.has_next() {
-            match job.next(early.taken + AHEAD).await? {
-                Ok((index, result)) => {
+            match job.next(early.taken + job.ahead()).await? {
+                Ok((index, Ok(result))) => {
                     early.results.insert(index, result);
                 }
-                Err(error) => return Some((Err(error), None)),
+                Ok((_, Err(error))) | Err(error) => return Some((Err(error), None)),
             }
         }
         let result = early.results.remove(&early.taken)?;

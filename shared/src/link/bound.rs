@@ -141,6 +141,16 @@ impl Bound {
         !self.shared().refuses.load(Ordering::Relaxed)
     }
 
+    /// True when the peer runs many calls that come in one message.
+    pub fn takes_batches(&self) -> bool {
+        self.shared().remote.takes_batches
+    }
+
+    /// How arguments and results are written.
+    pub fn codec(&self) -> Codec {
+        self.0.codec
+    }
+
     /// The connection.
     pub fn link(&self) -> &Link {
         &self.0.link
@@ -250,11 +260,13 @@ impl Bound {
 
     #[inline]
     fn outgoing<'a>(&self, method: Which<'a>, within: Duration) -> Outgoing<'a> {
-        let (method, name) = match method {
-            Which::Number(number) => (number, None),
-            Which::Name(name) => (0, Some(name)),
+        let (method, name, batch) = match method {
+            Which::Number(number) => (number, None, None),
+            Which::Name(name) => (0, Some(name), None),
+            Which::Batch(number, calls) => (number, None, Some(calls)),
         };
         Outgoing {
+            batch,
             handle: self.0.handle,
             method,
             name,
@@ -346,7 +358,7 @@ impl Bound {
 
     /// True when the method is marked so.
     pub fn is_idempotent(&self, method: Which<'_>) -> bool {
-        let Which::Number(number) = method else {
+        let (Which::Number(number) | Which::Batch(number, _)) = method else {
             return false;
         };
         let methods = self
@@ -419,13 +431,15 @@ pub enum Which<'a> {
     Number(u16),
     /// By its name.
     Name(&'a str),
+    /// By its number, many calls at once, as [`batch`](crate::wire::batch) writes them; further arguments are ignored.
+    Batch(u16, &'a [u8]),
 }
 
 /// How error texts name a method of an object: `process of far:worker.1@host:4242`.
 pub fn target(label: &str, descriptor: Option<&Descriptor>, method: Which<'_>) -> Target {
     let name = match method {
         Which::Name(name) => name,
-        Which::Number(number) => {
+        Which::Number(number) | Which::Batch(number, _) => {
             let methods = descriptor.map(|d| d.methods.as_slice()).unwrap_or_default();
             methods
                 .get(usize::from(number))

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::batch::{self, Batch};
 use super::shared::{Parked, Running, RunningKind, Shared};
 use super::{Host, Hosted, Job};
 use crate::descriptor::{Descriptor, MAX_METHODS, did_you_mean};
-use crate::object::{Answer, Laps, Request, Scratch, Selected, Spare, Started};
+use crate::object::{Answer, Laps, Object, Request, Scratch, Selected, Spare, Started};
 use crate::wire::codec::Codec;
 use crate::wire::cut;
 use crate::wire::frame::{self, Bind, Bound, CallFrame, REPLY_HEADER_BYTES, flag};
@@ -75,6 +76,15 @@ enum Wanted {
     Differs(u16),
     /// Nothing; the name, for the error of whoever calls it.
     Missing(Box<str>),
+}
+
+/// What a call is for.
+struct Found<'a, 'f> {
+    hosted: &'a Arc<dyn Hosted>,
+    object: &'a dyn Object,
+    method: Selected<'f>,
+    codec: Codec,
+    spare: &'a mut Spare,
 }
 
 /// What the peer did that no peer may do; the connection ends with this text.
@@ -160,6 +170,12 @@ impl Callee {
         if running > 0 && !oneway && self.shared.is_running(call.id) {
             return Err(format!("call id {} is in flight already", call.id));
         }
+        if call.flags & flag::BATCH != 0 {
+            if let Err(refusal) = self.start_batch(call, now, running) {
+                self.refuse(call, &refusal, &mut replies.bytes);
+            }
+            return Ok(());
+        }
         let before = replies.mark();
         frame::begin_reply(&mut replies.bytes, Status::Done as u16, call.id);
         match self.start(call, replies, now, running) {
@@ -196,60 +212,80 @@ impl Callee {
         now: Instant,
         running: usize,
     ) -> Result<Started, Refusal> {
-        if self.shared.leaving.load(Ordering::Relaxed) {
-            let text = "the daemon is shutting down";
-            return Err(Refusal::new(Status::Draining, text));
-        }
-        let (hosted, codec, methods, spare) = match self.handles.get_mut(call.handle as usize) {
-            Some(Some(Handle::Ready {
-                hosted,
-                codec,
-                methods,
-                spare,
-            })) => (hosted, *codec, methods, spare),
-            Some(Some(Handle::Refused(refusal))) => return Err(refusal.clone()),
-            _ => return Err(not_bound(call.handle)),
-        };
-        let Some(object) = hosted.object() else {
-            return Err(taken_away());
-        };
-        let method = match methods {
-            Methods::Same(count) if call.method < *count && call.name.is_none() => {
-                Selected::Number(call.method)
-            }
-            methods => select(object.descriptor(), methods, call)?,
-        };
-        if call.name.is_some() && codec == Codec::Postcard {
-            // Positional bytes without a signature to hold them against could be read as anything.
-            let text = "a call by name needs a codec that describes itself";
-            return Err(Refusal::new(Status::BadArguments, text));
-        }
-        // Before the start: what has begun can no longer be told as rejected.
-        if running >= self.shared.limits.max_calls_in_flight as usize {
-            return Err(no_room(running));
-        }
-        if call.deadline_ms == 0 {
-            let text = "its deadline was over when it arrived";
-            return Err(Refusal::new(Status::Expired, text));
-        }
+        let found = find_method(&self.shared, &mut self.handles, call, running)?;
         let request = Request {
-            method,
-            codec,
+            method: found.method,
+            codec: found.codec,
             arguments: call.body,
             began: now.into_std(),
             within_ms: call.deadline_ms.min(self.max_deadline_ms),
             trace: call.trace.as_ref(),
-            max_result_bytes: (self.shared.remote.max_message_bytes as usize)
-                .saturating_sub(REPLY_HEADER_BYTES),
+            max_result_bytes: max_result_bytes(&self.shared),
         };
         let (reply, lent) = replies.parts();
         let scratch = &mut Scratch {
             reply,
             lent,
-            spare,
+            spare: found.spare,
             laps: &mut self.laps,
         };
-        Ok(object.start(request, scratch))
+        Ok(found.object.start(request, scratch))
+    }
+
+    /// Has a batch of calls run in the compute pool.
+    #[cold]
+    fn start_batch(
+        &mut self,
+        call: &CallFrame<'_>,
+        now: Instant,
+        running: usize,
+    ) -> Result<(), Refusal> {
+        let found = find_method(&self.shared, &mut self.handles, call, running)?;
+        let within_ms = call.deadline_ms.min(self.max_deadline_ms);
+        let batch = Batch {
+            method: batch::method(found.object.descriptor(), found.method)?,
+            hosted: Arc::clone(found.hosted),
+            codec: found.codec,
+            calls: call.body.to_vec(),
+            began: now,
+            within_ms,
+            max_reply_bytes: max_result_bytes(&self.shared),
+        };
+        let deadline = now + Duration::from_millis(within_ms.into());
+        self.compute(call, deadline, move |stopped| batch.run(stopped, deadline))
+    }
+
+    /// Has work of a call done in the compute pool.
+    fn compute(
+        &self,
+        call: &CallFrame<'_>,
+        deadline: Instant,
+        work: impl FnOnce(&AtomicBool) -> Answer + Send + 'static,
+    ) -> Result<(), Refusal> {
+        let host = self.host.as_ref().ok_or_else(no_host)?;
+        let id = call.id;
+        let stopped = Arc::new(AtomicBool::new(false));
+        let stop = RunningKind::Computes(Arc::clone(&stopped));
+        let use_of_id = self.shared.admit(id, call.flags & flag::ONEWAY != 0, stop);
+        let shared = Arc::clone(&self.shared);
+        let job: Job = Box::new(move || {
+            if stopped.load(Ordering::Relaxed) {
+                return;
+            }
+            let answer = if Instant::now() >= deadline {
+                let text = "its deadline was over before a thread was free";
+                Err(Refusal::new(Status::Expired, text))
+            } else {
+                work(&stopped)
+            };
+            shared.finish(id, use_of_id, answer);
+        });
+        let shared = Arc::clone(&self.shared);
+        let job = Box::new(move || shared.unless_stuffed(id, use_of_id, job));
+        host.compute(job).map_err(|(refusal, _)| {
+            self.shared.forget(id, use_of_id);
+            refusal
+        })
     }
 
     /// Sees to a call that did not end at once; gives the refusal if it could not be kept.
@@ -280,24 +316,7 @@ impl Callee {
                 self.shared.stop_with(id, use_of_id, task.abort_handle());
                 None
             }
-            Started::Computes(work) => {
-                let stopped = Arc::new(AtomicBool::new(false));
-                let stop = RunningKind::Computes(Arc::clone(&stopped));
-                let use_of_id = self.shared.admit(id, oneway, stop);
-                let shared = Arc::clone(&self.shared);
-                let compute: Job = Box::new(move || {
-                    if stopped.load(Ordering::Relaxed) {
-                        return;
-                    }
-                    let answer = compute(work, deadline);
-                    shared.finish(id, use_of_id, answer);
-                });
-                let shared = Arc::clone(&self.shared);
-                let job = Box::new(move || shared.unless_stuffed(id, use_of_id, compute));
-                let (refusal, _) = host.compute(job).err()?;
-                self.shared.forget(id, use_of_id);
-                Some(refusal)
-            }
+            Started::Computes(work) => self.compute(call, deadline, |_| work()).err(),
         }
     }
 }
@@ -323,14 +342,62 @@ impl Callee {
     }
 }
 
-fn compute(work: Box<dyn FnOnce() -> Answer + Send>, deadline: Instant) -> Answer {
-    if Instant::now() >= deadline {
-        return Err(Refusal::new(
-            Status::Expired,
-            "its deadline was over before a thread was free",
-        ));
+#[inline]
+fn max_result_bytes(shared: &Shared) -> usize {
+    (shared.remote.max_message_bytes as usize).saturating_sub(REPLY_HEADER_BYTES)
+}
+
+/// Finds the object and the method of a call, and sees that it may start.
+#[inline(always)]
+fn find_method<'a, 'f>(
+    shared: &Shared,
+    handles: &'a mut [Option<Handle>],
+    call: &CallFrame<'f>,
+    running: usize,
+) -> Result<Found<'a, 'f>, Refusal> {
+    if shared.leaving.load(Ordering::Relaxed) {
+        let text = "the daemon is shutting down";
+        return Err(Refusal::new(Status::Draining, text));
     }
-    work()
+    let (hosted, codec, methods, spare) = match handles.get_mut(call.handle as usize) {
+        Some(Some(Handle::Ready {
+            hosted,
+            codec,
+            methods,
+            spare,
+        })) => (hosted, *codec, methods, spare),
+        Some(Some(Handle::Refused(refusal))) => return Err(refusal.clone()),
+        _ => return Err(not_bound(call.handle)),
+    };
+    let Some(object) = hosted.object() else {
+        return Err(taken_away());
+    };
+    let method = match methods {
+        Methods::Same(count) if call.method < *count && call.name.is_none() => {
+            Selected::Number(call.method)
+        }
+        methods => select(object.descriptor(), methods, call)?,
+    };
+    if call.name.is_some() && codec == Codec::Postcard {
+        // Positional bytes without a signature to hold them against could be read as anything.
+        let text = "a call by name needs a codec that describes itself";
+        return Err(Refusal::new(Status::BadArguments, text));
+    }
+    // Before the start: what has begun can no longer be told as rejected.
+    if running >= shared.limits.max_calls_in_flight as usize {
+        return Err(no_room(running));
+    }
+    if call.deadline_ms == 0 {
+        let text = "its deadline was over when it arrived";
+        return Err(Refusal::new(Status::Expired, text));
+    }
+    Ok(Found {
+        hosted,
+        object,
+        method,
+        codec,
+        spare,
+    })
 }
 
 fn find(host: &dyn Host, bind: &Bind<'_>) -> Result<Handle, Refusal> {

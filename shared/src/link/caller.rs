@@ -70,6 +70,8 @@ pub(super) struct Outgoing<'a> {
     pub(super) handle: u32,
     pub(super) method: u16,
     pub(super) name: Option<&'a str>,
+    /// Many calls instead of one's arguments.
+    pub(super) batch: Option<&'a [u8]>,
     pub(super) codec: Codec,
     /// How long the caller waits.
     pub(super) within: Duration,
@@ -372,7 +374,11 @@ fn put_call<A: Serialize + ?Sized>(
             "a method's name takes at most 65,535 bytes".into(),
         ));
     }
-    let named = if call.name.is_some() { flag::NAMED } else { 0 };
+    let kind = match call {
+        Outgoing { name: Some(_), .. } => flag::NAMED,
+        Outgoing { batch: Some(_), .. } => flag::BATCH,
+        _ => 0,
+    };
     let before = out.mark();
     // Also forgets the header when the arguments' own code panics.
     let mut half = HalfFrame {
@@ -383,7 +389,7 @@ fn put_call<A: Serialize + ?Sized>(
     let start = frame::begin_call(
         &mut half.out.bytes,
         &CallFrame {
-            flags: flags | named,
+            flags: flags | kind,
             method: call.method,
             id,
             handle: call.handle,
@@ -396,7 +402,15 @@ fn put_call<A: Serialize + ?Sized>(
     let header = half.out.bytes.len() - start - LENGTH_BYTES;
     let limit = (max_message_bytes as usize).saturating_sub(header);
     let (bytes, lent) = half.out.parts();
-    match call.codec.encode_lending(arguments, bytes, lent, limit) {
+    let written = match call.batch {
+        None => call.codec.encode_lending(arguments, bytes, lent, limit),
+        Some(calls) if calls.len() > limit => Err(EncodeError::TooLarge { limit }),
+        Some(calls) => {
+            bytes.extend_from_slice(calls);
+            Ok(())
+        }
+    };
+    match written {
         Ok(()) => {
             half.whole = true;
             half.out.end(before);

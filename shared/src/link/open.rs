@@ -9,7 +9,7 @@ use super::shared::{Remote, Shared};
 use super::{Driver, Host, Limits, Link};
 use crate::net::Socket;
 use crate::wire::frame::{self, LENGTH_BYTES};
-use crate::wire::handshake::{self, HandshakeError, Hello, PREFACE_BYTES, Side, VERSIONS};
+use crate::wire::handshake::{self, HandshakeError, Hello, PREFACE_BYTES, Side, VERSIONS, feature};
 
 /// Who this side is, for the hello.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +122,7 @@ async fn shake(
         incarnation: theirs.incarnation,
         max_message_bytes: theirs.max_message_bytes.min(limits.max_message_bytes),
         max_calls_in_flight: theirs.max_calls_in_flight.min(limits.max_calls_in_flight),
+        takes_batches: theirs.features & feature::BATCHES != 0,
     })
 }
 
@@ -131,7 +132,7 @@ fn hello(me: Identity, limits: &Limits) -> Hello {
         session: me.session,
         max_message_bytes: limits.max_message_bytes,
         max_calls_in_flight: limits.max_calls_in_flight,
-        features: 0,
+        features: feature::BATCHES,
         software: concat!("farcall ", env!("CARGO_PKG_VERSION")).into(),
         credentials: Vec::new(),
     }

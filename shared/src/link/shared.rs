@@ -35,6 +35,7 @@ pub(super) struct Remote {
     pub(super) incarnation: u64,
     pub(super) max_message_bytes: u32,
     pub(super) max_calls_in_flight: u32,
+    pub(super) takes_batches: bool,
 }
 
 pub(super) struct Shared {

@@ -33,7 +33,7 @@ mod kind {
     pub(super) const UNBIND: u8 = 12;
 }
 
-/// Flags of a call; unknown ones below 16 are refused, the rest skipped.
+/// Flags of a call; unknown ones below 32 are refused, the rest skipped.
 pub mod flag {
     /// No reply is wanted.
     pub const ONEWAY: u8 = 1;
@@ -41,8 +41,10 @@ pub mod flag {
     pub const NAMED: u8 = 2;
     /// A trace context of 25 bytes stands before the name and the arguments.
     pub const TRACE: u8 = 4;
+    /// The arguments are those of many calls, see [`batch`](crate::wire::batch).
+    pub const BATCH: u8 = 8;
     /// What a reader must understand.
-    pub const MUST_KNOW: u8 = 0x0f;
+    pub const MUST_KNOW: u8 = 0x1f;
 }
 
 /// A frame, its texts and bodies still in the buffer it was read from.
@@ -272,7 +274,7 @@ impl<'a> Frame<'a> {
 }
 
 fn unknown_flags(flags: u8) -> bool {
-    flags & flag::MUST_KNOW & !(flag::ONEWAY | flag::NAMED | flag::TRACE) != 0
+    flags & flag::MUST_KNOW & !(flag::ONEWAY | flag::NAMED | flag::TRACE | flag::BATCH) != 0
 }
 
 #[inline]

@@ -55,6 +55,12 @@ pub enum Side {
     Accepted,
 }
 
+/// Optional abilities; one counts when both sides have it.
+pub mod feature {
+    /// Runs many calls of one method that came in one message.
+    pub const BATCHES: u64 = 1;
+}
+
 /// What a side says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hello {
@@ -66,7 +72,7 @@ pub struct Hello {
     pub max_message_bytes: u32,
     /// The most calls it takes in flight on one connection.
     pub max_calls_in_flight: u32,
-    /// Bits of optional abilities; none yet.
+    /// Bits of optional abilities, see [`feature`].
     pub features: u64,
     /// Name and version, for logs.
     pub software: String,

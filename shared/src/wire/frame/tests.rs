@@ -149,10 +149,10 @@ fn unknown_kinds_are_skipped_or_refused_by_name() {
         Frame::parse(&[60]),
         Err(FrameError::UnknownKind { kind: 60 })
     );
-    let call = [5, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let call = [5, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     assert_eq!(
         Frame::parse(&call),
-        Err(FrameError::UnknownFlags { flags: 8 })
+        Err(FrameError::UnknownFlags { flags: 16 })
     );
 }
 

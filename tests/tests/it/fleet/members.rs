@@ -1,6 +1,6 @@
 //! Fleets whose members answer: order, progress, shares, and who comes and goes.
 
-use farcall::{Fleet, Progress};
+use farcall::Fleet;
 
 use super::{Member, fleet};
 use crate::harness::{DeskProxy, NameService, soon};
@@ -26,15 +26,14 @@ async fn results_come_in_the_order_of_the_items_and_everybody_gets_a_share() {
         squares.unwrap(),
         (0..ITEMS).map(|n| n * n).collect::<Vec<_>>()
     );
-    let expected = (1..=ITEMS as u64).map(|done| Progress {
-        done,
-        total: ITEMS as u64,
-        retried: 0,
-    });
+    let done: Vec<u64> = heard.iter().map(|progress| progress.done()).collect();
     assert!(
-        heard.into_iter().eq(expected),
+        done.into_iter().eq(1..=ITEMS as u64),
         "progress counts every item once"
     );
+    let last = heard.pop().unwrap();
+    assert_eq!((last.total, last.retried), (Some(ITEMS as u64), 0));
+    assert_eq!(last.eta(), Some(std::time::Duration::ZERO));
     let shares = fleet.shares();
     assert_eq!(
         shares.iter().map(|(_, calls)| calls).sum::<u64>(),

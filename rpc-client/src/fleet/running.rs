@@ -1,0 +1,132 @@
+//! The calls of a chunk of items while they run.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use farcall_shared::error::CallError;
+
+use crate::remote::{Chunk, Remote};
+
+/// Runs the futures of a chunk of items: first all of them up to their calls, then the calls in one message, then all to
+/// their ends. Futures that do not end there are run on, each on its own.
+pub(super) struct Running<Fut, R> {
+    id: usize,
+    chunk: Arc<Chunk>,
+    remote: Remote,
+    futures: Vec<Option<Pin<Box<Fut>>>>,
+    left: usize,
+    results: Vec<(usize, Result<R, CallError>)>,
+    stage: Stage,
+}
+
+enum Stage {
+    Begins,
+    Sends(Pin<Box<dyn Future<Output = ()> + Send>>),
+    Sent,
+}
+
+/// A chunk that ended.
+pub(super) struct Ended<R> {
+    pub(super) id: usize,
+    /// By place in the chunk; those that are not here were given up.
+    pub(super) results: Vec<(usize, Result<R, CallError>)>,
+    pub(super) whole: Whole,
+}
+
+/// Whether the message with the gathered calls ended the items' futures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whole {
+    /// Each future was one call.
+    Yes,
+    /// Some went on.
+    No,
+}
+
+impl<Fut, R> Running<Fut, R> {
+    pub(super) fn new(id: usize, chunk: Arc<Chunk>, remote: Remote, futures: Vec<Fut>) -> Self {
+        let futures: Vec<_> = futures.into_iter().map(|f| Some(Box::pin(f))).collect();
+        Self {
+            id,
+            chunk,
+            remote,
+            left: futures.len(),
+            results: Vec::with_capacity(futures.len()),
+            futures,
+            stage: Stage::Begins,
+        }
+    }
+}
+
+/// Nothing in it is pinned but what boxes hold.
+impl<Fut, R> Unpin for Running<Fut, R> {}
+
+impl<R, Fut: Future<Output = Result<R, CallError>>> Running<Fut, R> {
+    fn poll_futures(&mut self, cx: &mut Context<'_>) {
+        for (place, future) in self.futures.iter_mut().enumerate() {
+            let Some(running) = future else {
+                continue;
+            };
+            if let Poll::Ready(result) = running.as_mut().poll(cx) {
+                *future = None;
+                self.left -= 1;
+                self.results.push((place, result));
+            }
+        }
+    }
+
+    fn ended(&mut self, whole: Whole) -> Poll<Ended<R>> {
+        self.futures.clear();
+        Poll::Ready(Ended {
+            id: self.id,
+            results: std::mem::take(&mut self.results),
+            whole,
+        })
+    }
+}
+
+impl<R, Fut: Future<Output = Result<R, CallError>>> Future for Running<Fut, R> {
+    type Output = Ended<R>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended<R>> {
+        let this = &mut *self;
+        if this.chunk.is_cancelled(cx) {
+            return this.ended(Whole::Yes);
+        }
+        let mut whole = Whole::Yes;
+        loop {
+            match &mut this.stage {
+                Stage::Begins => {
+                    this.poll_futures(cx);
+                    let sends = this.remote.clone().send_gathered(Arc::clone(&this.chunk));
+                    this.stage = sends.map_or(Stage::Sent, Stage::Sends);
+                    if matches!(this.stage, Stage::Sent) {
+                        break;
+                    }
+                }
+                Stage::Sends(sends) => {
+                    if sends.as_mut().poll(cx).is_pending() {
+                        // Those that are not among the gathered calls may have been woken.
+                        if this.chunk.gathered() < this.left {
+                            this.poll_futures(cx);
+                        }
+                        break;
+                    }
+                    this.stage = Stage::Sent;
+                    this.poll_futures(cx);
+                    break;
+                }
+                Stage::Sent => {
+                    whole = Whole::No;
+                    this.poll_futures(cx);
+                    break;
+                }
+            }
+        }
+        if this.left > 0 {
+            return Poll::Pending;
+        }
+        this.ended(whole)
+    }
+}

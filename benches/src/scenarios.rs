@@ -24,7 +24,7 @@ use bulk::Bulk;
 use calls::Calls;
 use fairness::{Beside, Flood};
 use fan::Out;
-use fleet::{Failing, Long, Loss, Lost, Slow, Waiting};
+use fleet::{Failing, Long, Loss, Lost, Slow, Trivial, Waiting};
 use instructions::Instructions;
 use memory::Memory;
 use names::Names;
@@ -42,8 +42,8 @@ pub(crate) struct Scenario {
 /// What a kind of scenario does in the three processes.
 pub(crate) trait Room: fmt::Debug + Sync {
     /// Whether this peer has such figures.
-    fn measures(&self, _peer: PeerName) -> bool {
-        true
+    fn measures(&self, peer: PeerName) -> bool {
+        !peer.only_maps()
     }
 
     /// How many rounds tell more than one, of those asked for.
@@ -79,7 +79,7 @@ const fn scenario(name: &'static str, about: &'static str, room: &'static dyn Ro
     Scenario { name, about, room }
 }
 
-pub(crate) const ALL: [Scenario; 26] = [
+pub(crate) const ALL: [Scenario; 27] = [
     scenario(
         "A",
         "latency of a call, 1 in flight",
@@ -198,6 +198,11 @@ pub(crate) const ALL: [Scenario; 26] = [
         &Objects,
     ),
     scenario("S3", "64 to 10,000 in flight on one connection", &InFlight),
+    scenario(
+        "fleet-trivial",
+        "trivial items mapped over 2 worker processes (farcall and Python's pools; never pinned, as all fleets)",
+        &Trivial,
+    ),
     scenario(
         "fleet-8",
         "items that wait 1 ms, mapped over 8 worker processes (farcall)",

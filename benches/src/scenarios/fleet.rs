@@ -5,6 +5,7 @@
 mod long;
 mod lost;
 mod single;
+mod trivial;
 mod waiting;
 
 use std::process::Command;
@@ -24,6 +25,7 @@ use crate::peers::{self, PeerName};
 pub(super) use long::Long;
 pub(super) use lost::{Loss, Lost};
 pub(super) use single::{Failing, Slow};
+pub(super) use trivial::Trivial;
 pub(super) use waiting::Waiting;
 
 /// The part of a server process that is one worker.

@@ -3,7 +3,7 @@
 mod capnp;
 pub(crate) mod farcall;
 mod limit;
-mod python;
+pub(crate) mod python;
 mod remoc;
 mod tarpc;
 mod tonic;
@@ -47,6 +47,13 @@ pub(crate) enum PeerName {
     Grpcio,
     /// Python's multiprocessing.Pool of two workers.
     Pool,
+    /// The same, mapping one item at a time.
+    #[value(name = "pool-1")]
+    Pool1,
+    /// Celery of two workers, over a Redis server of its own.
+    Celery,
+    /// Ray of two workers.
+    Ray,
 }
 
 impl PeerName {
@@ -63,7 +70,15 @@ impl PeerName {
             Self::Pyro5 => "pyro5",
             Self::Grpcio => "grpcio",
             Self::Pool => "pool",
+            Self::Pool1 => "pool-1",
+            Self::Celery => "celery",
+            Self::Ray => "ray",
         }
+    }
+
+    /// Whether all it does is to spread items over workers that it starts itself.
+    pub(crate) fn only_maps(self) -> bool {
+        matches!(self, Self::Pool1 | Self::Celery | Self::Ray)
     }
 }
 
@@ -93,6 +108,8 @@ pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .build()?)
 }
 
+const ONLY_MAPS: &str = "it has no server to call";
+
 /// Runs this many servers of a peer until the parent ends; an address for each, in one line.
 pub(crate) fn serve(peer: PeerName, servers: usize) -> anyhow::Result<()> {
     ADDRESSES.lock().expected = servers;
@@ -114,6 +131,7 @@ async fn serve_one(peer: PeerName) -> anyhow::Result<()> {
         PeerName::Pyro5 => python::serve(python::PYRO5).await,
         PeerName::Grpcio => python::serve(python::GRPCIO).await,
         PeerName::Pool => python::serve(python::POOL).await,
+        PeerName::Pool1 | PeerName::Celery | PeerName::Ray => anyhow::bail!("{ONLY_MAPS}"),
     }
 }
 
@@ -130,6 +148,7 @@ pub(crate) async fn connect(peer: PeerName, address: &str) -> anyhow::Result<Box
         PeerName::Pyro5 => Box::new(python::connect(python::PYRO5, address).await?),
         PeerName::Grpcio => Box::new(python::connect(python::GRPCIO, address).await?),
         PeerName::Pool => Box::new(python::connect(python::POOL, address).await?),
+        PeerName::Pool1 | PeerName::Celery | PeerName::Ray => anyhow::bail!("{ONLY_MAPS}"),
     })
 }
 

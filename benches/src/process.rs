@@ -39,6 +39,12 @@ impl Process {
         })
     }
 
+    /// The most memory that it ever held, in KiB; without those that it started.
+    pub(crate) fn peak_kib(self) -> anyhow::Result<f64> {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.0))?;
+        field(&text, "VmHWM:").context("status tells no VmHWM")
+    }
+
     /// Whether it has started no others that still run.
     pub(crate) fn is_alone(self) -> bool {
         self.descendants().is_empty()
@@ -118,5 +124,6 @@ mod tests {
         let sum = (0..1_000_000u64).fold(0, |sum, n| std::hint::black_box(sum ^ n));
         assert!(own.cpu_us().unwrap() > before, "{sum}");
         assert!(own.resident_kib().unwrap() > 100.0);
+        assert!(own.peak_kib().unwrap() > 100.0);
     }
 }

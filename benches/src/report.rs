@@ -197,7 +197,7 @@ fn table(report: &Report<'_>, scenarios: &[Scenario]) -> String {
             continue;
         }
         text += &format!(
-            "  {:6} {:14} {:21} {:>14} {:9} {:>9} {:>9}\n",
+            "  {:13} {:14} {:21} {:>14} {:9} {:>9} {:>9}\n",
             "", "peer", "metric", "median", "unit", "x limit", "x tarpc"
         );
         text += &lines;
@@ -206,7 +206,7 @@ fn table(report: &Report<'_>, scenarios: &[Scenario]) -> String {
 }
 
 fn line(row: &Row) -> String {
-    let start = format!("  {:6} {:14} ", row.scenario, row.peer);
+    let start = format!("  {:13} {:14} ", row.scenario, row.peer);
     let rest = match (row.median, &row.note) {
         (Some(median), _) => {
             let ratio = |ratio: Option<f64>| ratio.map_or_else(|| "-".to_owned(), digits);

@@ -4,6 +4,7 @@ mod bulk;
 mod calls;
 mod fairness;
 mod fan;
+mod fleet;
 mod instructions;
 mod memory;
 mod names;
@@ -23,6 +24,7 @@ use bulk::Bulk;
 use calls::Calls;
 use fairness::{Beside, Flood};
 use fan::Out;
+use fleet::{Failing, Long, Loss, Lost, Slow, Trivial, Waiting};
 use instructions::Instructions;
 use memory::Memory;
 use names::Names;
@@ -40,8 +42,8 @@ pub(crate) struct Scenario {
 /// What a kind of scenario does in the three processes.
 pub(crate) trait Room: fmt::Debug + Sync {
     /// Whether this peer has such figures.
-    fn measures(&self, _peer: PeerName) -> bool {
-        true
+    fn measures(&self, peer: PeerName) -> bool {
+        !peer.only_maps()
     }
 
     /// How many rounds tell more than one, of those asked for.
@@ -77,7 +79,7 @@ const fn scenario(name: &'static str, about: &'static str, room: &'static dyn Ro
     Scenario { name, about, room }
 }
 
-pub(crate) const ALL: [Scenario; 19] = [
+pub(crate) const ALL: [Scenario; 27] = [
     scenario(
         "A",
         "latency of a call, 1 in flight",
@@ -196,6 +198,46 @@ pub(crate) const ALL: [Scenario; 19] = [
         &Objects,
     ),
     scenario("S3", "64 to 10,000 in flight on one connection", &InFlight),
+    scenario(
+        "fleet-trivial",
+        "trivial items mapped over 2 worker processes (farcall and Python's pools; never pinned, as all fleets)",
+        &Trivial,
+    ),
+    scenario(
+        "fleet-8",
+        "items that wait 1 ms, mapped over 8 worker processes (farcall)",
+        &Waiting { workers: 8 },
+    ),
+    scenario(
+        "fleet-64",
+        "the same over 64 worker processes (farcall)",
+        &Waiting { workers: 64 },
+    ),
+    scenario(
+        "fleet-frozen",
+        "10,000 such items over 8 workers, one of which freezes in the middle (farcall)",
+        &Lost { loss: Loss::Frozen },
+    ),
+    scenario(
+        "fleet-killed",
+        "the same, one of which is killed in the middle (farcall)",
+        &Lost { loss: Loss::Killed },
+    ),
+    scenario(
+        "fleet-slow",
+        "single calls to 8 workers, one of which becomes 20 times slower (farcall)",
+        &Slow,
+    ),
+    scenario(
+        "fleet-failing",
+        "single calls to 8 workers, one of which fails at once (farcall)",
+        &Failing,
+    ),
+    scenario(
+        "fleet-memory",
+        "memory of a caller that streams 10,000,000 items through 2 workers (farcall)",
+        &Long,
+    ),
 ];
 
 impl PartialEq for Scenario {

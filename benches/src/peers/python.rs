@@ -1,5 +1,7 @@
 //! The Python peers: either end starts a Python program, which speaks with it in lines of JSON until its input closes.
 
+mod map;
+
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -15,6 +17,8 @@ use tokio::sync::Mutex;
 use super::{Caller, Calls, Load};
 use crate::Arguments;
 use crate::measure::What;
+
+pub(crate) use map::Mapping;
 
 pub(crate) const PYRO5: Script = Script(concat!(
     include_str!("python/common.py"),
@@ -40,15 +44,24 @@ const LOOK: Duration = Duration::from_millis(5);
 pub(crate) struct Script(&'static str);
 
 pub(crate) async fn serve(script: Script) -> anyhow::Result<()> {
+    suits()?;
     let mut program = Program::start(script, "server", "")?;
     let address: String = program.word().await?;
     super::ready(&address).await
 }
 
 pub(crate) async fn connect(script: Script, address: &str) -> anyhow::Result<Python> {
+    suits()?;
     let mut program = Program::start(script, "client", address)?;
     let () = program.word().await?;
     Ok(Python(Mutex::new(program)))
+}
+
+fn suits() -> anyhow::Result<()> {
+    let scenario = Arguments::parse().scenarios[0].name;
+    let suits = SCENARIOS.contains(&scenario);
+    anyhow::ensure!(suits, "its calls are in {} only", SCENARIOS.join(", "));
+    Ok(())
 }
 
 /// A client program.
@@ -91,12 +104,10 @@ struct Program {
 }
 
 impl Program {
-    fn start(script: Script, role: &str, address: &str) -> anyhow::Result<Self> {
-        let scenario = Arguments::parse().scenarios[0].name;
-        let suits = SCENARIOS.contains(&scenario);
-        anyhow::ensure!(suits, "Python peers are in {} only", SCENARIOS.join(", "));
+    /// Both words are what the script takes as its arguments.
+    fn start(script: Script, role: &str, detail: &str) -> anyhow::Result<Self> {
         let mut child = Command::new("python3")
-            .args(["-c", script.0, role, address])
+            .args(["-c", script.0, role, detail])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -100,8 +100,9 @@ impl Window {
             };
         }
         let width = match travel {
-            Travel::Waiting => WAITING,
+            // It has to show that it answers.
             _ if self.pace.is_none() => FEW,
+            Travel::Waiting => WAITING,
             _ if self.within(DEAR) == 0 => FEWEST,
             _ => self.within(QUEUE).clamp(FEW, MOST),
         };

@@ -158,5 +158,5 @@ async fn caller(fleet: Fleet<WorkerProxy>, time: Duration) -> anyhow::Result<Sin
 
 /// One call to whichever member the fleet picks.
 async fn call(fleet: &Fleet<WorkerProxy>) -> Result<i64, FleetError> {
-    fleet.submit(3, |worker, n| worker.wait(n)).await
+    fleet.call(|worker| worker.wait(3)).await
 }

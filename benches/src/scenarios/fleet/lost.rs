@@ -90,7 +90,7 @@ async fn map(
             worker.wait(n)
         },
         |progress| {
-            if progress.done >= BEFORE
+            if progress.done() >= BEFORE
                 && let Some(strike) = strike.take()
             {
                 struck = Some(strike());

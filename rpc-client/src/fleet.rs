@@ -21,7 +21,7 @@ use crate::peers::Peers;
 use crate::resolve::ResolveError;
 use job::Job;
 use members::Members;
-pub use roster::{MemberId, Roster};
+pub use roster::{MemberId, Outlook, Roster};
 pub use submitted::Submitted;
 
 /// Many objects of one trait that share work. Cheap to clone.
@@ -59,7 +59,7 @@ pub enum FleetError {
     /// The name service could not say.
     #[error(transparent)]
     Resolve(#[from] ResolveError),
-    /// Nobody is there.
+    /// Nobody is there, or nobody answers.
     #[error("no member answers: '{looked_for}' leads to {known}{}{}", at(.names), after(.last))]
     Empty {
         /// What was looked for.

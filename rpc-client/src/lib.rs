@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub use dynamic::DynamicProxy;
 pub use farcall_shared::names::NameServerProxy;
-pub use fleet::{Fleet, FleetError, MemberId, Progress, Roster, Submitted};
+pub use fleet::{Fleet, FleetError, MemberId, Outlook, Progress, Roster, Submitted};
 pub use peers::Connections;
 pub use remote::{ConnectError, Remote};
 pub use resolve::{ResolveError, names_at};

@@ -127,6 +127,9 @@ where
             if self.calls.is_empty() && self.waiting.is_empty() {
                 return None;
             }
+            if self.calls.is_empty() && self.members.is_given_up() {
+                return Some(Err(self.members.empty(self.last_error.take())));
+            }
             let wake = self.next_wake();
             tokio::select! {
                 Some(ended) = self.calls.next(), if !self.calls.is_empty() => {
@@ -153,6 +156,11 @@ where
         let all = self.members.all();
         self.known
             .retain(|epoch, (_, window)| all.contains_key(epoch) || window.in_flight > 0);
+        for (epoch, (_, window)) in &mut self.known {
+            if !all.contains_key(epoch) {
+                window.leave();
+            }
+        }
         for (epoch, member) in all {
             self.known.entry(epoch).or_insert((member, Window::new()));
         }
@@ -275,8 +283,8 @@ where
         if self.heard.elapsed() < PATIENCE {
             return Ok(());
         }
-        if !self.calls.is_empty() {
-            // Somebody is at it; its own deadline watches the call.
+        if !self.calls.is_empty() || self.members.expects_somebody() {
+            // Somebody is at it: the call's own deadline watches it, or whoever starts the next member.
             self.heard = Instant::now();
             return Ok(());
         }

@@ -31,6 +31,8 @@ pub(super) struct Window {
     failures: u32,
     /// Not asked before this time, counted from the start of the `map`.
     rests_until: Duration,
+    /// It is a member no more: what is in flight goes on, nothing is added.
+    leaves: bool,
 }
 
 impl Window {
@@ -40,11 +42,16 @@ impl Window {
             in_flight: 0,
             failures: 0,
             rests_until: Duration::ZERO,
+            leaves: false,
         }
     }
 
+    pub(super) fn leave(&mut self) {
+        self.leaves = true;
+    }
+
     pub(super) fn has_room(&self, now: Duration) -> bool {
-        self.in_flight < self.size && now >= self.rests_until
+        !self.leaves && self.in_flight < self.size && now >= self.rests_until
     }
 
     pub(super) fn rests_until(&self) -> Duration {
@@ -93,6 +100,18 @@ mod tests {
             window.succeeded(500 * MS);
         }
         assert_eq!(window.size, FEWEST);
+    }
+
+    #[test]
+    fn who_leaves_gets_nothing_more_however_its_calls_end() {
+        let mut window = Window::new();
+        window.in_flight = 1;
+        window.leave();
+        assert!(!window.has_room(Duration::ZERO));
+        window.succeeded(MS);
+        assert!(!window.has_room(Duration::ZERO));
+        window.failed(Duration::ZERO);
+        assert!(!window.has_room(LONGEST_PAUSE));
     }
 
     #[test]

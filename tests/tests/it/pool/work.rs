@@ -1,0 +1,80 @@
+//! Pools whose workers live: results, shares, and how many calls a worker takes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+
+use farcall::pool::Event;
+
+use super::{builder, is_alive, pids};
+use crate::harness::soon;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pool_spreads_a_map_over_its_processes() {
+    let pool = soon(builder([]).name("mill").start()).await.unwrap();
+    let processes: BTreeSet<u32> = pids(&pool).await.into_iter().map(|(_, pid)| pid).collect();
+    assert_eq!(processes.len(), 2);
+    assert!(!processes.contains(&std::process::id()));
+    let squares = soon(pool.map(0..3_000, |mill, n| mill.square(n))).await;
+    assert_eq!(
+        squares.unwrap(),
+        (0..3_000).map(|n| n * n).collect::<Vec<i64>>()
+    );
+    let shares = pool.shares();
+    let names: Vec<&str> = shares.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["mill.1", "mill.2"]);
+    assert!(shares.iter().all(|(_, items)| *items > 0), "{shares:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_pools_at_once_do_not_meet() {
+    let (one, other) = tokio::join!(builder([]).start(), builder([]).start());
+    let (one, other) = (one.unwrap(), other.unwrap());
+    let of_one: BTreeSet<u32> = pids(&one).await.into_iter().map(|(_, pid)| pid).collect();
+    let of_other: BTreeSet<u32> = pids(&other).await.into_iter().map(|(_, pid)| pid).collect();
+    assert!(of_one.is_disjoint(&of_other));
+    soon(one.close()).await;
+    let squares = soon(other.map([3, 4], |mill, n| mill.square(n))).await;
+    assert_eq!(squares.unwrap(), [9, 16]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_takes_exactly_as_many_calls_as_it_may() {
+    const MOST: u64 = 7;
+    const ITEMS: u64 = 100;
+    let pool = soon(builder([]).max_tasks_per_child(MOST).start()).await;
+    let pool = pool.unwrap();
+    // Not idempotent: a call that was lost would end the map.
+    let counted = soon(pool.map(0..ITEMS, |mill, _| mill.count())).await;
+    let mut of_process: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
+    for (pid, nth) in counted.unwrap() {
+        of_process.entry(pid).or_default().push(nth);
+    }
+    for calls in of_process.values_mut() {
+        calls.sort_unstable();
+        assert!(calls.len() as u64 <= MOST, "{calls:?}");
+        assert_eq!(*calls, (1..=calls.len() as u64).collect::<Vec<_>>());
+    }
+    let partly = of_process
+        .values()
+        .filter(|calls| (calls.len() as u64) < MOST);
+    assert!(
+        partly.count() <= 2,
+        "the last of each place: {of_process:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_successor_gets_work_when_the_calls_of_who_was_spent_are_over() {
+    let last = Mutex::new(None::<u32>);
+    let observer = move |event: &Event| {
+        if let Event::Ready { pid, .. } = event {
+            let before = last.lock().unwrap().replace(*pid);
+            assert!(!before.is_some_and(is_alive), "two work in one place");
+        }
+    };
+    let one = builder([]).processes(1).max_tasks_per_child(1);
+    let pool = soon(one.observe(observer).start()).await.unwrap();
+    let counted = soon(pool.map(0..5, |mill, _| mill.count())).await.unwrap();
+    let processes: BTreeSet<u32> = counted.iter().map(|(pid, _)| *pid).collect();
+    assert_eq!(processes.len(), 5);
+}

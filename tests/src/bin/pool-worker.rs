@@ -40,6 +40,7 @@ async fn initializer(how: &str, what: &str) -> Result<Servant, InitializerError>
             let missing = anyhow::anyhow!("no such model: {what}");
             return Err(missing.context("cannot load").into());
         }
+        "greeting" => tokio::fs::write(what, std::process::id().to_string()).await?,
         "broken-by" if Path::new(what).exists() => return Err("it is broken by now".into()),
         "panicking" => panics(what),
         "exiting" => std::process::exit(what.parse()?),

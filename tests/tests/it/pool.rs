@@ -7,6 +7,7 @@
 
 mod deaths;
 mod ends;
+mod pipe;
 mod starts;
 mod work;
 
@@ -19,6 +20,7 @@ use tokio::process::Command;
 use tokio::sync::mpsc;
 
 use crate::harness::soon;
+use pipe::Pipe;
 
 /// The program that the workers run.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_pool-worker");

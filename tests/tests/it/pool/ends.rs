@@ -3,29 +3,21 @@
 use std::process::Stdio;
 
 use farcall::{Fleet, FleetError};
-use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
-use super::{PROGRAM, all_hold, builder, have_ended, is_alive, pids, told};
+use super::{PROGRAM, Pipe, all_hold, builder, have_ended, is_alive, pids, told};
 use crate::harness::{assert_words, begun, soon};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pool_that_is_closed_answers_what_is_in_flight_and_ends_its_workers() {
-    let directory = tempfile::tempdir().unwrap();
-    let pipe = directory.path().join("pipe");
-    let made = soon(Command::new("mkfifo").arg(&pipe).status()).await;
-    assert!(made.unwrap().success());
+    let pipe = Pipe::new().await;
     let pool = soon(builder([]).start()).await.unwrap();
     let (fleet, workers) = (Fleet::clone(&pool), pids(&pool).await);
-    let path = pipe.to_str().unwrap().to_owned();
+    let path = pipe.path().to_owned();
     let reading = fleet.submit(path, |mill, path| mill.read(path));
-    // It opens once the worker has it open.
-    let mut options = tokio::fs::OpenOptions::new();
-    let mut writing = soon(options.write(true).open(&pipe)).await.unwrap();
+    let writing = pipe.writer().await;
     let closing = begun(pool.close()).await;
-    writing.write_all(b"in time").await.unwrap();
-    writing.shutdown().await.unwrap();
-    drop(writing);
+    writing.write("in time").await;
     soon(closing).await;
     assert_eq!(soon(reading).await.unwrap(), "in time");
     assert!(!workers.iter().any(|(_, pid)| is_alive(*pid)));

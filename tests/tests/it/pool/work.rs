@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use farcall::pool::Event;
 
-use super::{builder, is_alive, pids};
+use super::{Pipe, builder, is_alive, pids};
 use crate::harness::soon;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -64,17 +64,39 @@ async fn a_worker_takes_exactly_as_many_calls_as_it_may() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_successor_gets_work_when_the_calls_of_who_was_spent_are_over() {
-    let last = Mutex::new(None::<u32>);
+async fn a_successor_gets_ready_at_once_and_gets_work_when_who_was_spent_is_gone() {
+    let (greetings, calls) = (Pipe::new().await, Pipe::new().await);
+    let before = Mutex::new(None::<u32>);
     let observer = move |event: &Event| {
         if let Event::Ready { pid, .. } = event {
-            let before = last.lock().unwrap().replace(*pid);
+            let before = before.lock().unwrap().replace(*pid);
             assert!(!before.is_some_and(is_alive), "two work in one place");
         }
     };
-    let one = builder([]).processes(1).max_tasks_per_child(1);
-    let pool = soon(one.observe(observer).start()).await.unwrap();
-    let counted = soon(pool.map(0..5, |mill, _| mill.count())).await.unwrap();
-    let processes: BTreeSet<u32> = counted.iter().map(|(pid, _)| *pid).collect();
-    assert_eq!(processes.len(), 5);
+    let builder = builder(["greeting", greetings.path()])
+        .processes(1)
+        .max_tasks_per_child(1)
+        .observe(observer);
+    let (pool, first) = tokio::join!(builder.start(), greetings.read());
+    let pool = pool.unwrap();
+    let path = calls.path().to_owned();
+    let reading = pool.submit(path.clone(), |mill, path| mill.read(path));
+    let other = pool.submit(path, |mill, path| mill.read(path));
+    let second = greetings.read().await;
+    assert_ne!(first, second);
+    let writing = calls.writer().await;
+    // The first worker is at its call still, and the second is there.
+    assert!(
+        [&first, &second]
+            .iter()
+            .all(|pid| is_alive(pid.parse().unwrap()))
+    );
+    writing.write("one").await;
+    let one_of_them = soon(futures_util::future::select(reading, other)).await;
+    let (done, left) = one_of_them.factor_first();
+    assert_eq!(done.unwrap(), "one");
+    calls.writer().await.write("two").await;
+    // Its successor may get ready.
+    greetings.read().await;
+    assert_eq!(soon(left).await.unwrap(), "two");
 }

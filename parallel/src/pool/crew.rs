@@ -71,16 +71,14 @@ impl<P: Proxy> Crew<P> {
     /// Has a worker get work.
     pub(super) fn place(&self, worker: Worker) -> Placed<P> {
         let member = self.roster.add(&worker.name, worker.uri.clone());
+        let roster = self.roster.clone();
+        let listed = Listed { roster, member };
         self.starts.lock().ready();
         self.tell(Event::Ready {
             worker: worker.name.clone(),
             pid: worker.pid,
         });
-        let roster = self.roster.clone();
-        Placed {
-            worker,
-            listed: Listed { roster, member },
-        }
+        Placed { worker, listed }
     }
 
     /// Keeps a place filled until the pool closes or no worker starts any more.

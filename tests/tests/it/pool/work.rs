@@ -1,12 +1,15 @@
 //! Pools whose workers live: results, shares, and how many calls a worker takes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
+use std::time::Duration;
 
 use farcall::pool::Event;
 
-use super::{Pipe, builder, is_alive, pids};
+use super::{Pipe, builder, is_alive, pids, watched};
 use crate::harness::soon;
+
+/// Longer than a worker that may get work waits for it.
+const A_WHILE: Duration = Duration::from_millis(300);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pool_spreads_a_map_over_its_processes() {
@@ -66,26 +69,23 @@ async fn a_worker_takes_exactly_as_many_calls_as_it_may() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_successor_gets_ready_at_once_and_gets_work_when_who_was_spent_is_gone() {
     let (greetings, calls) = (Pipe::new().await, Pipe::new().await);
-    let before = Mutex::new(None::<u32>);
-    let observer = move |event: &Event| {
-        if let Event::Ready { pid, .. } = event {
-            let before = before.lock().unwrap().replace(*pid);
-            assert!(!before.is_some_and(is_alive), "two work in one place");
-        }
-    };
     let builder = builder(["greeting", greetings.path()])
         .processes(1)
-        .max_tasks_per_child(1)
-        .observe(observer);
-    let (pool, first) = tokio::join!(builder.start(), greetings.read());
-    let pool = pool.unwrap();
+        .max_tasks_per_child(1);
+    let ((pool, mut events), first) = tokio::join!(watched(builder), greetings.read());
     let path = calls.path().to_owned();
     let reading = pool.submit(path.clone(), |mill, path| mill.read(path));
     let other = pool.submit(path, |mill, path| mill.read(path));
     let second = greetings.read().await;
     assert_ne!(first, second);
     let writing = calls.writer().await;
-    // The first worker is at its call still, and the second is there.
+    assert!(matches!(
+        soon(events.recv()).await,
+        Some(Event::Spent { .. })
+    ));
+    // While the first worker is at its call, the second is there and gets nothing.
+    let early = tokio::time::timeout(A_WHILE, events.recv()).await;
+    assert!(early.is_err(), "two work in one place: {early:?}");
     assert!(
         [&first, &second]
             .iter()

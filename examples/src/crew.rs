@@ -1,30 +1,12 @@
-//! A crew of child processes: a name service and workers, which are this same program in other roles.
+//! A crew of workers: processes of this same program, or whoever a name service knows; and how to be one for others.
 
-mod hand;
-
-use std::ffi::OsString;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use clap::{Args, value_parser};
+use farcall::pool::{Event, Pool};
 use farcall::{Address, Daemon, Fleet, Proxy, Servant};
 use indicatif::ProgressBar;
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 use crate::program;
-use hand::Hand;
-pub use hand::dismissed;
-
-/// The first line of a worker, before its URI.
-const WORKER_READY: &str = "Ready. Object uri = ";
-
-/// The first line of a name service, before its URI.
-const NAMES_READY: &str = "URI = ";
-
-/// How many workers may be replaced, for each that was asked for: enough for accidents, too few for a crash loop.
-const SPARES_PER_WORKER: u32 = 4;
 
 /// Where the workers come from.
 #[derive(Args, Clone, Debug)]
@@ -76,135 +58,57 @@ impl CrewOptions {
     }
 }
 
-/// What this process is to be.
+/// Workers to call: processes of this same program, or those that a name service knows.
 #[derive(Debug)]
-pub enum Role {
-    /// The program that the user started.
-    Main,
-    /// The crew's name service.
-    Names,
-    /// One of the crew's workers.
-    Worker {
-        /// The name service to register in.
-        names: Address,
-        /// The name to register.
-        name: String,
-    },
+pub enum Crew<P: Proxy> {
+    /// This program's own.
+    Own(Pool<P>),
+    /// Whoever serves.
+    Others(Fleet<P>),
 }
 
-impl Role {
-    /// What the command line asks for; the roles of children are not the user's to know.
+impl<P: Proxy> Crew<P> {
+    /// Starts what `options` ask for, or finds the workers `KIND.*`.
+    ///
+    /// `bar` makes way for a line about each worker that is lost.
     ///
     /// # Errors
-    /// The arguments of a hidden role are wrong.
-    pub fn of_this_process() -> anyhow::Result<Self> {
-        let arguments: Vec<OsString> = std::env::args_os().skip(1).take(3).collect();
-        let arguments: Vec<&str> = arguments
-            .iter()
-            .map_while(|argument| argument.to_str())
-            .collect();
-        Ok(match arguments[..] {
-            ["__ns", ..] => Self::Names,
-            ["__worker", names, name] => Self::Worker {
-                names: names.parse()?,
-                name: name.to_owned(),
-            },
-            ["__worker", ..] => bail!("__worker needs HOST:PORT and NAME"),
-            _ => Self::Main,
-        })
-    }
-}
-
-/// Workers to call: those of this crew, or those that a name service knows.
-#[derive(Debug)]
-pub struct Crew {
-    kind: &'static str,
-    names: Address,
-    own: Option<Own>,
-}
-
-/// The child processes.
-#[derive(Debug)]
-struct Own {
-    names: Hand,
-    workers: JoinSet<()>,
-    end: CancellationToken,
-}
-
-impl Crew {
-    /// Starts what `options` ask for; ready when every worker is registered as `KIND.NUMBER`.
-    ///
-    /// A worker that dies is replaced by one with the next number, and `bar` makes way for a line that says so.
-    ///
-    /// # Errors
-    /// A child process does not start.
+    /// A worker does not start; the name service is out of reach, or knows no worker.
     pub async fn start(
         kind: &'static str,
         options: &CrewOptions,
         bar: &ProgressBar,
     ) -> anyhow::Result<Self> {
-        if let Some(names) = options.ns.clone() {
-            return Ok(Self {
-                kind,
-                names,
-                own: None,
-            });
+        if let Some(names) = &options.ns {
+            let hint = format!("{kind} --ns {names} --serve {kind}.1");
+            return Ok(Self::Others(
+                find(&format!("{kind}.*"), names, &hint).await?,
+            ));
         }
-        let wanted = options.workers.map_or_else(cores, u32::from);
-        let (names_hand, uri) = Hand::start(&["__ns"], NAMES_READY).await?;
-        let names: Address = uri
-            .rsplit_once('@')
-            .map_or(uri.as_str(), |(_, address)| address)
-            .parse()?;
-        let recruiter = Arc::new(Recruiter {
-            kind,
-            names: names.clone(),
-            bar: bar.clone(),
-            hired: AtomicU32::new(0),
-            limit: wanted.saturating_mul(1 + SPARES_PER_WORKER),
+        let bar = bar.clone();
+        let mut pool = Pool::builder().name(kind).observe(move |event| {
+            if !matches!(event, Event::Ready { .. }) {
+                bar.suspend(|| program::complain(&format!("{kind}: {event}")));
+            }
         });
-        let mut starting = JoinSet::new();
-        for _ in 0..wanted {
-            let recruiter = recruiter.clone();
-            starting.spawn(async move { recruiter.hire().await });
+        if let Some(workers) = options.workers {
+            pool = pool.processes(workers.into());
         }
-        let end = CancellationToken::new();
-        let mut workers = JoinSet::new();
-        while let Some(started) = starting.join_next().await {
-            let (hand, name) = started.context("a task that started a worker ended")??;
-            workers.spawn(keep(hand, name, recruiter.clone(), end.clone()));
-        }
-        Ok(Self {
-            kind,
-            names,
-            own: Some(Own {
-                names: names_hand,
-                workers,
-                end,
-            }),
-        })
+        Ok(Self::Own(pool.start().await?))
     }
 
     /// The workers, for calls.
-    ///
-    /// # Errors
-    /// The name service is out of reach, or knows no worker.
-    pub async fn fleet<P: Proxy>(&self) -> anyhow::Result<Fleet<P>> {
-        let Self { kind, names, .. } = self;
-        find(
-            &format!("{kind}.*"),
-            names,
-            &format!("{kind} --ns {names} --serve {kind}.1"),
-        )
-        .await
+    pub fn fleet(&self) -> &Fleet<P> {
+        match self {
+            Self::Own(pool) => pool,
+            Self::Others(fleet) => fleet,
+        }
     }
 
-    /// Ends the child processes and waits until they have ended.
+    /// Ends this program's own workers and waits until they have ended.
     pub async fn end(self) {
-        if let Some(mut own) = self.own {
-            own.end.cancel();
-            while own.workers.join_next().await.is_some() {}
-            own.names.end().await;
+        if let Self::Own(pool) = self {
+            pool.close().await;
         }
     }
 }
@@ -230,87 +134,6 @@ pub async fn find<P: Proxy>(
     Ok(fleet)
 }
 
-/// Starts workers, each with a number of its own.
-#[derive(Debug)]
-struct Recruiter {
-    kind: &'static str,
-    names: Address,
-    bar: ProgressBar,
-    hired: AtomicU32,
-    limit: u32,
-}
-
-impl Recruiter {
-    async fn hire(&self) -> anyhow::Result<(Hand, String)> {
-        let number = self.hired.fetch_add(1, Ordering::Relaxed) + 1;
-        ensure!(
-            number <= self.limit,
-            "{} workers were started already",
-            self.limit
-        );
-        let name = format!("{}.{number}", self.kind);
-        let (hand, _uri) =
-            Hand::start(&["__worker", &self.names.to_string(), &name], WORKER_READY).await?;
-        Ok((hand, name))
-    }
-}
-
-/// Keeps a place in the crew filled until `end`.
-async fn keep(mut hand: Hand, mut name: String, recruiter: Arc<Recruiter>, end: CancellationToken) {
-    loop {
-        let how = tokio::select! {
-            () = end.cancelled() => return hand.end().await,
-            how = hand.ended() => how,
-        };
-        let hired = tokio::select! {
-            () = end.cancelled() => return,
-            hired = recruiter.hire() => hired,
-        };
-        let outcome = match &hired {
-            Ok((_, successor)) => format!("{successor} takes its place"),
-            Err(err) => format!("nobody takes its place: {err:#}"),
-        };
-        recruiter.bar.suspend(|| {
-            program::complain(&format!(
-                "{}: {name} ended ({how}); {outcome}",
-                recruiter.kind
-            ))
-        });
-        let Ok(successor) = hired else { return };
-        (hand, name) = successor;
-    }
-}
-
-fn cores() -> u32 {
-    std::thread::available_parallelism()
-        .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX))
-        .min(256)
-}
-
-/// Serves names to a crew until it is dismissed.
-///
-/// # Errors
-/// The name service cannot listen.
-pub async fn serve_names() -> anyhow::Result<()> {
-    let server = farcall::names::Server::bind("localhost:0", "memory").await?;
-    program::print(format_args!(
-        "{NAMES_READY}far:Far.NameServer@{}\n",
-        server.address()
-    ))?;
-    server.run_until(dismissed()).await;
-    Ok(())
-}
-
-/// Serves `object` to a crew until it is dismissed.
-///
-/// # Errors
-/// The daemon cannot listen, or the name cannot be registered.
-pub async fn work(object: Servant, name: &str, names: &Address) -> anyhow::Result<()> {
-    let daemon = announce(object, name, names, "localhost:0").await?;
-    daemon.run_until(dismissed()).await;
-    Ok(())
-}
-
 /// Serves `object` under `name` to anybody, until ctrl-c or SIGTERM.
 ///
 /// # Errors
@@ -321,24 +144,14 @@ pub async fn serve(
     names: &Address,
     address: &str,
 ) -> anyhow::Result<()> {
-    let daemon = announce(object, name, names, address).await?;
-    daemon.run_until_ctrl_c().await?;
-    Ok(())
-}
-
-async fn announce(
-    object: Servant,
-    name: &str,
-    names: &Address,
-    address: &str,
-) -> anyhow::Result<Daemon> {
     let daemon = Daemon::builder()
         .names(names.to_string())
         .bind(address)
         .await?;
     let uri = daemon.publish(name, object).await?;
-    program::print(format_args!("{WORKER_READY}{uri}\n"))?;
-    Ok(daemon)
+    program::print(format_args!("Ready. Object uri = {uri}\n"))?;
+    daemon.run_until_ctrl_c().await?;
+    Ok(())
 }
 
 /// An address to listen on.

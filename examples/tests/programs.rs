@@ -14,6 +14,7 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use farcall_examples::words::{RANGE_BYTES, Summary, Tally, count, plan};
 use serde_json::Value;
+use tokio::runtime::Runtime;
 
 const WORDCOUNT: &str = env!("CARGO_BIN_EXE_wordcount");
 const MANDELBROT: &str = env!("CARGO_BIN_EXE_mandelbrot");
@@ -52,12 +53,25 @@ impl Running {
             _stdout: stdout,
         }
     }
+}
 
-    /// A name service, and its address.
-    fn names() -> (Self, String) {
-        let names = Self::start(WORDCOUNT, &["__ns"]);
-        let address = names.ready.rsplit_once('@').unwrap().1.to_owned();
-        (names, address)
+/// A name service that runs until the test drops it.
+struct Names {
+    address: String,
+    _server: farcall::names::Server,
+    _runtime: Runtime,
+}
+
+impl Names {
+    fn start() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let binding = farcall::names::Server::bind("localhost:0", "memory");
+        let server = runtime.block_on(binding).unwrap();
+        Self {
+            address: server.address().to_string(),
+            _server: server,
+            _runtime: runtime,
+        }
     }
 }
 
@@ -146,11 +160,12 @@ fn wordcount_with_its_own_crew_is_exact() {
 #[test]
 fn wordcount_is_exact_when_a_worker_is_killed() {
     let library = library();
-    let (_names, address) = Running::names();
-    let mut first = Running::start(WORDCOUNT, &["__worker", &address, "wordcount.1"]);
-    let _second = Running::start(WORDCOUNT, &["--ns", &address, "--serve", "wordcount.2"]);
+    let names = Names::start();
+    let address = names.address.as_str();
+    let mut first = Running::start(WORDCOUNT, &["--ns", address, "--serve", "wordcount.1"]);
+    let _second = Running::start(WORDCOUNT, &["--ns", address, "--serve", "wordcount.2"]);
     let client = Command::new(WORDCOUNT)
-        .args(["--ns", &address, "--json", "--top", "1000000"])
+        .args(["--ns", address, "--json", "--top", "1000000"])
         .arg(library.path())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -182,16 +197,6 @@ fn what_cannot_be_counted_is_reported_and_the_rest_is_counted() {
         ),
         "{text}"
     );
-}
-
-#[test]
-fn a_child_ends_when_its_parent_is_gone() {
-    let (mut names, address) = Running::names();
-    let mut worker = Running::start(MANDELBROT, &["__worker", &address, "mandelbrot.1"]);
-    for child in [&mut worker.child, &mut names.child] {
-        drop(child.stdin.take());
-        assert!(child.wait().unwrap().success());
-    }
 }
 
 #[test]
@@ -227,15 +232,16 @@ fn mandelbrot_paints_the_same_picture_with_any_crew() {
 
 #[test]
 fn squares_are_shared_by_all_servers() {
-    let (_names, address) = Running::names();
+    let names = Names::start();
+    let address = names.address.as_str();
     let servers = ["worker.1", "worker.2"]
-        .map(|name| Running::start(SQUARES_SERVER, &["--ns", &address, "--name", name]));
+        .map(|name| Running::start(SQUARES_SERVER, &["--ns", address, "--name", name]));
     assert!(
         servers[0].ready.starts_with("far:worker.1@"),
         "{}",
         servers[0].ready
     );
-    let text = stdout(run(SQUARES_CLIENT, &["--ns", &address]));
+    let text = stdout(run(SQUARES_CLIENT, &["--ns", address]));
     assert!(
         text.starts_with("The sum of 10000 squares is 333283335000.\n10,000 calls in "),
         "{text}"
@@ -248,7 +254,8 @@ fn squares_are_shared_by_all_servers() {
 
 #[test]
 fn bad_input_gets_one_line_that_names_it() {
-    let (_names, address) = Running::names();
+    let names = Names::start();
+    let address = names.address.as_str();
     let cases: [(&str, &[&str], i32, &str); 8] = [
         (
             WORDCOUNT,
@@ -256,15 +263,10 @@ fn bad_input_gets_one_line_that_names_it() {
             1,
             "wordcount: /missing/path: no such file or directory",
         ),
+        (WORDCOUNT, &["--ns", address, "/dev/null"], 1, "wordcount.*"),
         (
             WORDCOUNT,
-            &["--ns", &address, "/dev/null"],
-            1,
-            "wordcount.*",
-        ),
-        (
-            WORDCOUNT,
-            &["--ns", &address, "--serve", "other.1"],
+            &["--ns", address, "--serve", "other.1"],
             1,
             "'other.1'",
         ),
@@ -279,7 +281,7 @@ fn bad_input_gets_one_line_that_names_it() {
         ),
         (
             SQUARES_CLIENT,
-            &["--ns", &address, "--name", "nobody.*"],
+            &["--ns", address, "--name", "nobody.*"],
             1,
             "nobody.*",
         ),

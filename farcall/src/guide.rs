@@ -296,6 +296,56 @@ pub mod fleets {
     //! [`Fleet::of`](crate::Fleet::of) makes one of a list of URIs, without a name service if they are `far:` URIs.
 }
 
+pub mod pools {
+    //! Pools: worker processes on this machine, as `multiprocessing.Pool` has them.
+    //!
+    //! ```standalone_crate
+    //! use farcall::pool::{self, Pool};
+    //!
+    //! #[farcall::remote]
+    //! pub trait Worker {
+    //!     #[idempotent]
+    //!     fn process(&self, data: i64) -> i64;
+    //! }
+    //! # struct Squarer;
+    //! # impl Worker for Squarer { fn process(&self, data: i64) -> i64 { data * data } }
+    //!
+    //! #[tokio::main]
+    //! async fn main() -> anyhow::Result<()> {
+    //!     // First thing: a process that the pool started becomes a worker here, and goes no further.
+    //!     pool::worker(async { Ok(Squarer.serve()) }).await;
+    //!
+    //!     let pool = Pool::<WorkerProxy>::builder().processes(2).max_tasks_per_child(1_000).start().await?;
+    //!     let squares: Vec<i64> = pool.map(0..3_000, |worker, n| worker.process(n)).await?;
+    //!     assert_eq!(squares[2_999], 8_994_001);
+    //!     pool.close().await;
+    //!     Ok(())
+    //! }
+    //! ```
+    //!
+    //! A [`Pool`](crate::pool::Pool) starts this same program once for each core, or another one that is given by
+    //! `program` and `args`, and is a [`Fleet`](crate::Fleet) of those processes: all that [fleets](super::fleets) do, pools
+    //! do. It needs no name service. Only processes of the same user can reach its workers.
+    //!
+    //! The block that [`worker`](crate::pool::worker()) gets is the initializer. It runs once in each worker, may wait and may
+    //! fail: `start` then ends with its error. What workers print goes where this program prints.
+    //!
+    //! | when | then |
+    //! |---|---|
+    //! | a worker is killed or ends | another takes its place at once; an item it had is run again if its method is `#[idempotent]`, and is an error otherwise, `Unknown` |
+    //! | workers die within a second, one after the other | pauses of 50 ms to 2 s before the next ones |
+    //! | a worker took `max_tasks_per_child` calls | it takes no more; another gets ready meanwhile, and gets work when its last call is over |
+    //! | a worker does not start in another's place | it is tried again; after 5 times in a row, with nobody left, whoever waits gets `Empty` with the initializer's text |
+    //! | a worker is not ready within `start_deadline` | it is killed, and did not start |
+    //! | the pool is closed | calls in flight are answered, each within its deadline |
+    //! | the pool is dropped | its workers are killed |
+    //! | the program is killed | its workers end |
+    //!
+    //! A worker computes one call at a time; methods that wait, it runs any number of at a time. As everywhere, a call has a
+    //! deadline of 30 s, and that runs while it waits for its turn in the worker: give calls that compute for long a longer
+    //! one by [`with_deadline`](crate::Proxy::with_deadline).
+}
+
 pub mod dynamic {
     //! Dynamic proxies and objects: without types.
     //!
@@ -490,6 +540,8 @@ pub mod limits {
     //! | arguments of a method | 12 | a compile error |
     //! | methods of a trait | 1,024 | a compile error |
     //! | name of an object | 512 bytes | [`PublishError::Malformed`](crate::PublishError) |
+    //! | processes of a pool | 1,024 | [`PoolError::Processes`](crate::pool::PoolError) |
+    //! | start of a pool's worker | 30 s unless said otherwise | killed |
     //! | lease of a daemon's names | 10 s, renewed every third of it | the names go |
 }
 
@@ -525,6 +577,7 @@ pub mod errors {
     //! | [`ConnectError`](crate::ConnectError) | connecting a proxy |
     //! | [`ResolveError`](crate::ResolveError) | asking the name service where a URI leads |
     //! | [`FleetError`](crate::FleetError) | finding a fleet, or a `map` |
+    //! | [`PoolError`](crate::pool::PoolError) | starting a pool |
     //! | [`DaemonError`](crate::DaemonError) | starting a daemon |
     //! | [`PublishError`](crate::PublishError) | hosting or naming an object |
     //! | [`NamesError`](crate::NamesError) | the daemon's own talk with the name service |

@@ -35,7 +35,7 @@ use job::Job;
 use members::Members;
 use options::Options;
 pub use progress::{Progress, Share};
-pub use roster::{MemberId, Roster};
+pub use roster::{MemberId, Outlook, Roster};
 pub use submitted::Submitted;
 
 /// Many objects of one trait that share work. Cheap to clone.
@@ -82,7 +82,7 @@ pub enum FleetError {
     /// The name service could not say.
     #[error(transparent)]
     Resolve(#[from] ResolveError),
-    /// Nobody is there.
+    /// Nobody is there, or nobody answers.
     #[error("no member answers: '{looked_for}' leads to {known}{}{}", at(.names), after(.last))]
     Empty {
         /// What was looked for.

@@ -13,7 +13,7 @@ use std::time::Duration;
 pub use dynamic::DynamicProxy;
 pub use farcall_shared::names::NameServerProxy;
 pub use fleet::{
-    Fleet, FleetError, MemberId, Progress, Roster, Settled, Share, Submitted, balance,
+    Fleet, FleetError, MemberId, Outlook, Progress, Roster, Settled, Share, Submitted, balance,
 };
 pub use peers::Connections;
 pub use remote::{ConnectError, Remote};

@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use anyhow::ensure;
 use clap::{Parser, value_parser};
+use farcall::pool;
 use farcall_examples::contract::{Brush, Painter as _, PainterProxy};
-use farcall_examples::crew::{self, Crew, CrewOptions, Role};
+use farcall_examples::crew::{self, Crew, CrewOptions};
 use farcall_examples::mandelbrot::{Band, MAX_ITERATIONS, MAX_SIDE, View, colour};
 use farcall_examples::picture::Picture;
 use farcall_examples::program::{self, Shares};
@@ -16,7 +17,7 @@ const PROGRAM: &str = "mandelbrot";
 
 /// Paints the Mandelbrot set on many processes
 ///
-/// Starts a name service and workers as child processes, has them compute bands of rows, and writes a PNG file.
+/// Starts workers as child processes, has them compute bands of rows, and writes a PNG file.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -55,18 +56,11 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> anyhow::Result<()> {
-    match Role::of_this_process()? {
-        Role::Names => crew::serve_names().await,
-        Role::Worker { names, name } => crew::work(Brush.serve(), &name, &names).await,
-        Role::Main => {
-            let arguments = Arguments::parse();
-            match arguments.crew.place(PROGRAM)? {
-                Some(place) => {
-                    crew::serve(Brush.serve(), &place.name, &place.names, &place.address).await
-                }
-                None => program::unless_interrupted(paint(arguments)).await,
-            }
-        }
+    pool::worker(async { Ok(Brush.serve()) }).await;
+    let arguments = Arguments::parse();
+    match arguments.crew.place(PROGRAM)? {
+        Some(place) => crew::serve(Brush.serve(), &place.name, &place.names, &place.address).await,
+        None => program::unless_interrupted(paint(arguments)).await,
     }
 }
 
@@ -80,8 +74,8 @@ async fn paint(arguments: Arguments) -> anyhow::Result<()> {
     let picture = Picture::create(&out)?;
     let bands: Vec<Band> = view.bands().collect();
     let bar = program::bar(bands.len());
-    let crew = Crew::start(PROGRAM, &arguments.crew, &bar).await?;
-    let fleet = crew.fleet::<PainterProxy>().await?;
+    let crew = Crew::<PainterProxy>::start(PROGRAM, &arguments.crew, &bar).await?;
+    let fleet = crew.fleet();
 
     let started = Instant::now();
     let painted = fleet

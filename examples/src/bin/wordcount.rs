@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::Parser;
+use farcall::pool;
 use farcall_examples::contract::{Counter, WordCounter as _, WordCounterProxy};
-use farcall_examples::crew::{self, Crew, CrewOptions, Role};
+use farcall_examples::crew::{self, Crew, CrewOptions};
 use farcall_examples::program::{self, Shares};
 use farcall_examples::words::{Plan, RANGE_BYTES, Summary, Tally, plan};
 use indicatif::{BinaryBytes, HumanCount};
@@ -19,7 +20,7 @@ const PROGRAM: &str = "wordcount";
 
 /// Counts the words of files on many processes
 ///
-/// Starts a name service and workers as child processes; the workers read the files. A word is a run of ASCII
+/// Starts workers as child processes; the workers read the files. A word is a run of ASCII
 /// letters, in lower case. Directories are taken with all that is below them; links inside them are not followed.
 /// Files that cannot be read are reported and skipped.
 #[derive(Debug, Parser)]
@@ -54,18 +55,13 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> anyhow::Result<()> {
-    match Role::of_this_process()? {
-        Role::Names => crew::serve_names().await,
-        Role::Worker { names, name } => crew::work(Counter.serve(), &name, &names).await,
-        Role::Main => {
-            let arguments = Arguments::parse();
-            match arguments.crew.place(PROGRAM)? {
-                Some(place) => {
-                    crew::serve(Counter.serve(), &place.name, &place.names, &place.address).await
-                }
-                None => program::unless_interrupted(count(arguments)).await,
-            }
+    pool::worker(async { Ok(Counter.serve()) }).await;
+    let arguments = Arguments::parse();
+    match arguments.crew.place(PROGRAM)? {
+        Some(place) => {
+            crew::serve(Counter.serve(), &place.name, &place.names, &place.address).await
         }
+        None => program::unless_interrupted(count(arguments)).await,
     }
 }
 
@@ -94,8 +90,8 @@ struct Outcome {
 
 async fn count_planned(plan: Plan, options: &CrewOptions) -> anyhow::Result<Outcome> {
     let bar = program::bar(plan.jobs.len());
-    let crew = Crew::start(PROGRAM, options, &bar).await?;
-    let fleet = crew.fleet::<WordCounterProxy>().await?;
+    let crew = Crew::<WordCounterProxy>::start(PROGRAM, options, &bar).await?;
+    let fleet = crew.fleet();
     let tally = Arc::new(Mutex::new(Tally::new(&plan)));
 
     let started = Instant::now();

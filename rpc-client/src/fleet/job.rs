@@ -138,8 +138,8 @@ where
             if self.running.is_empty() && self.queues.is_empty() && !self.has_fresh(most) {
                 return None;
             }
-            if self.known.is_empty() && self.progress.shares.is_empty() && self.running.is_empty() {
-                return Some(Err(self.members.empty(None)));
+            if self.running.is_empty() && self.nobody_comes() {
+                return Some(Err(self.members.empty(self.last_error.take())));
             }
             let wake = self.next_wake();
             tokio::select! {
@@ -156,6 +156,12 @@ where
                 }
             }
         }
+    }
+
+    /// True when there was nobody from the beginning, or nobody will come any more.
+    fn nobody_comes(&self) -> bool {
+        let never_anybody = self.known.is_empty() && self.progress.shares.is_empty();
+        (never_anybody && !self.members.expects_somebody()) || self.members.is_given_up()
     }
 
     /// The result of a job of one item.
@@ -226,8 +232,8 @@ where
         if self.heard.elapsed() < self.options.patience {
             return Ok(());
         }
-        if !self.running.is_empty() {
-            // Somebody is at it; its own deadline watches the call.
+        if !self.running.is_empty() || self.members.expects_somebody() {
+            // Somebody is at it: the call's own deadline watches it, or whoever starts the next member.
             self.heard = now;
             return Ok(());
         }

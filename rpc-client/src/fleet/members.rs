@@ -12,9 +12,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::FleetError;
 use super::learned::Learned;
 use super::member::Member;
+use super::{FleetError, Outlook};
 use crate::Proxy;
 use crate::peers::Peers;
 use crate::resolve::{ResolveError, names_address, names_at, object_uri};
@@ -49,6 +49,7 @@ struct Now<P> {
     shares: HashMap<Arc<str>, Arc<AtomicU64>>,
     /// The epoch of the next member that this process adds.
     added: Epoch,
+    outlook: Outlook,
 }
 
 impl<P: Proxy> Now<P> {
@@ -113,6 +114,24 @@ impl<P: Proxy> Members<P> {
         self.changed.send_modify(|count| *count += 1);
     }
 
+    /// Says who is to come.
+    pub(super) fn look_out(&self, outlook: Outlook) {
+        self.now.lock().outlook = outlook;
+        self.changed.send_modify(|count| *count += 1);
+    }
+
+    /// True while nobody is there and somebody sees to it that a member comes.
+    pub(super) fn expects_somebody(&self) -> bool {
+        let now = self.now.lock();
+        now.members.is_empty() && now.outlook == Outlook::More
+    }
+
+    /// True when nobody is there and nobody will come.
+    pub(super) fn is_given_up(&self) -> bool {
+        let now = self.now.lock();
+        now.members.is_empty() && matches!(now.outlook, Outlook::NoMore(_))
+    }
+
     /// Those of a list, always the same.
     pub(super) fn list(uris: Vec<Uri>) -> Arc<Self> {
         let members = Arc::new(Self::new(format!("a list of {} URIs", uris.len()), None));
@@ -134,6 +153,7 @@ impl<P: Proxy> Members<P> {
                 members: Arc::default(),
                 shares: HashMap::new(),
                 added: 0,
+                outlook: Outlook::Unknown,
             }),
             learned: Mutex::default(),
             start: Instant::now(),
@@ -154,11 +174,16 @@ impl<P: Proxy> Members<P> {
         Arc::clone(&self.now.lock().members)
     }
 
-    /// The error that nobody answers.
+    /// The error that nobody answers; why nobody will come says more than the last call that failed.
     pub(super) fn empty(&self, last: Option<String>) -> FleetError {
+        let now = self.now.lock();
+        let last = match &now.outlook {
+            Outlook::NoMore(why) => Some(why.clone()),
+            Outlook::Unknown | Outlook::More => last,
+        };
         FleetError::Empty {
             looked_for: self.looked_for.clone(),
-            known: self.len(),
+            known: now.members.len(),
             names: self.names.as_ref().map(Address::to_string),
             last,
         }

@@ -17,6 +17,7 @@ mod fleet;
 mod harness;
 mod hostile;
 mod names;
+mod pool;
 mod proxies;
 mod tarpc_peers;
 mod unix;

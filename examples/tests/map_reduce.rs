@@ -71,7 +71,7 @@ fn library() -> tempfile::TempDir {
                 format!("{:x}", n % (700 + file)).replace(['0', '7'], "x")
             )
         };
-        let text: String = (0..200_000 * file).map(word).collect();
+        let text: String = (0..120_000 * file).map(word).collect();
         fs::write(directory.path().join(format!("{file}.txt")), text).unwrap();
     }
     directory

@@ -57,6 +57,7 @@
 //! | [`guide::serving`] | registering and publishing, groups, metadata, ending without losing a call |
 //! | [`guide::calling`] | URIs, proxies, deadlines, retries, the five outcomes |
 //! | [`guide::fleets`] | many objects at one computation |
+//! | [`guide::map_reduce`] | computations that are combined and reduced where the data is |
 //! | [`guide::dynamic`] | calls and objects without types |
 //! | [`guide::tarpc`] | plain tarpc services and stock tarpc clients |
 //! | [`guide::names`] | the name service as a library |

@@ -104,11 +104,19 @@ impl fmt::Display for Report {
             writeln!(
                 f,
                 "  {}  {} chunks, {} values, {} bytes; {} partitions",
-                worker.uri, worker.chunks, worker.values, worker.bytes, worker.partitions
+                without_incarnation(&worker.uri),
+                worker.chunks,
+                worker.values,
+                worker.bytes,
+                worker.partitions
             )?;
         }
         Ok(())
     }
+}
+
+fn without_incarnation(uri: &str) -> &str {
+    uri.split_once('?').map_or(uri, |(uri, _)| uri)
 }
 
 #[cfg(test)]

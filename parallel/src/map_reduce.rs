@@ -13,6 +13,7 @@ mod compute;
 mod contract;
 mod error;
 mod job;
+mod loss;
 mod plan;
 mod report;
 mod staff;

@@ -3,16 +3,17 @@
 use std::marker::PhantomData;
 
 use bytes::Bytes;
-use farcall_client::{Fleet, FleetError};
+use farcall_client::Fleet;
 use farcall_shared::error::CallError;
 use futures_util::stream::{self, StreamExt};
 
 use super::compute;
 use super::contract::{Chunk, Fault, JobId, MAX_PARTITIONS, Source, WorkerProxy};
 use super::error::{MapReduceError, Step};
+use super::loss::{Loss, loss, loss_by_call, unworked};
 use super::plan::{Held, Plan, sources};
 use super::report::Report;
-use super::staff::{Answer, Staff};
+use super::staff::Staff;
 use super::{MapReduce, Progress, Settings, chunks};
 
 /// How often what was lost is made again: each round loses at least one worker.
@@ -34,16 +35,8 @@ pub(super) struct Job<'a, M, F> {
     plan: Plan,
     progress: F,
     /// What was lost last, for the error that gives up.
-    lost: Option<(Step, String, String)>,
+    lost: Option<(Step, Loss)>,
     computation: PhantomData<fn() -> M>,
-}
-
-/// How a step ended at a worker.
-enum Setback {
-    /// Its data, or that of the worker named, is lost.
-    Lost(String, String),
-    /// It would be the same elsewhere.
-    Final(MapReduceError),
 }
 
 /// Runs a job to its output and report; the workers are told to forget it whatever the end.
@@ -99,9 +92,10 @@ impl<M: MapReduce, F: FnMut(&Progress)> Job<'_, M, F> {
                 return Ok(output);
             }
         }
-        let (step, worker, why) = self.lost.take().unwrap_or_else(|| {
-            let nobody = "a worker".to_owned();
-            (Step::Merge, nobody, "it never had the data".to_owned())
+        // Every round that ends here lost something.
+        let (step, Loss { worker, why }) = self.lost.take().unwrap_or_else(|| {
+            let (worker, why) = ("a worker".into(), "nobody knows how".into());
+            (Step::Merge, Loss { worker, why })
         });
         Err(MapReduceError::Lost {
             rounds: MAX_ROUNDS,
@@ -126,7 +120,7 @@ impl<M: MapReduce, F: FnMut(&Progress)> Job<'_, M, F> {
             answer.map(|answer| (chunk, answer))
         };
         let mut answers = self.fleet.map_unordered(left.clone(), map);
-        let mut faults = Vec::new();
+        let mut losses = Vec::new();
         while let Some(answer) = answers.next().await {
             let (_, (chunk, answer)) = answer.map_err(|e| {
                 unworked(Step::Map, e, |index| {
@@ -139,13 +133,14 @@ impl<M: MapReduce, F: FnMut(&Progress)> Job<'_, M, F> {
             })?;
             match answer {
                 (uri, Ok(shares)) => self.plan.mapped(chunk, uri, shares),
-                (uri, Err(fault)) => faults.push((uri, fault)),
+                (uri, Err(fault)) => losses.push(loss(staff, Step::Map, &uri, fault)?),
             }
             progress.done += 1;
             (self.progress)(&progress);
         }
         drop(answers);
-        self.settle(Step::Map, faults)
+        self.lose(Step::Map, losses);
+        Ok(())
     }
 
     /// Reduces the partitions that nobody has, unless chunks are missing.
@@ -169,7 +164,7 @@ impl<M: MapReduce, F: FnMut(&Progress)> Job<'_, M, F> {
             answer.map(|answer| (partition, answer))
         };
         let mut answers = self.fleet.map_unordered(left.clone(), reduce);
-        let (mut reduced, mut faults) = (Vec::new(), Vec::new());
+        let (mut reduced, mut losses) = (Vec::new(), Vec::new());
         while let Some(answer) = answers.next().await {
             let (_, (partition, answer)) = answer.map_err(|e| {
                 unworked(Step::Reduce, e, |index| {
@@ -179,7 +174,7 @@ impl<M: MapReduce, F: FnMut(&Progress)> Job<'_, M, F> {
             })?;
             match answer {
                 (uri, Ok(output)) => reduced.push((partition, uri, output)),
-                (uri, Err(fault)) => faults.push((uri, fault)),
+                (uri, Err(fault)) => losses.push(loss(staff, Step::Reduce, &uri, fault)?),
             }
             progress.done += 1;
             (self.progress)(&progress);
@@ -188,7 +183,8 @@ impl<M: MapReduce, F: FnMut(&Progress)> Job<'_, M, F> {
         for (partition, uri, output) in reduced {
             self.plan.reduced(partition, uri, output);
         }
-        self.settle(Step::Reduce, faults)
+        self.lose(Step::Reduce, losses);
+        Ok(())
     }
 
     /// Merges neighbours until one output is left, and gets it; `None` when something was lost on the way.
@@ -196,20 +192,24 @@ impl<M: MapReduce, F: FnMut(&Progress)> Job<'_, M, F> {
         let (id, staff) = (self.id, self.staff);
         let mut progress = Progress::of(Step::Merge, row.len());
         while row.len() > 1 {
-            let pairs: Vec<Vec<Held>> = row.chunks(2).map(<[Held]>::to_vec).collect();
+            let pairs = row.chunks(2).filter_map(|pair| {
+                let second = pair.get(1).cloned();
+                Some((pair.first()?.clone(), second))
+            });
+            let pairs: Vec<(Held, Option<Held>)> = pairs.collect();
             let mut merges = stream::iter(pairs)
-                .map(|pair| merge_pair(staff, id, pair))
+                .map(|(first, second)| merge_two(staff, id, first, second))
                 .buffered(MAX_MERGES);
-            let (mut next, mut setbacks) = (Vec::new(), Vec::new());
+            let (mut next, mut losses) = (Vec::new(), Vec::new());
             while let Some(merged) = merges.next().await {
-                match merged {
+                match merged? {
                     Ok(held) => next.push(held),
-                    Err(setback) => setbacks.push(setback),
+                    Err(loss) => losses.push(loss),
                 }
             }
             drop(merges);
-            if !setbacks.is_empty() {
-                self.suffer(Step::Merge, setbacks)?;
+            if !losses.is_empty() {
+                self.lose(Step::Merge, losses);
                 return Ok(None);
             }
             row = next;
@@ -219,56 +219,42 @@ impl<M: MapReduce, F: FnMut(&Progress)> Job<'_, M, F> {
         let Some(last) = row.pop() else {
             return Ok(None);
         };
-        let output = at(staff, &last.uri, async |worker| {
-            worker.fetch(id, last.block).await
-        })
-        .await;
-        match output {
+        let fetch = async |worker: WorkerProxy| worker.fetch(id, last.block).await;
+        match at(staff, &last.uri, fetch).await? {
             Ok(output) => {
                 progress.done = progress.total;
                 (self.progress)(&progress);
                 Ok(Some(output))
             }
-            Err(setback) => {
-                self.suffer(Step::Merge, vec![setback])?;
+            Err(loss) => {
+                self.lose(Step::Merge, vec![loss]);
                 Ok(None)
             }
         }
     }
 
-    fn settle(&mut self, step: Step, faults: Vec<(String, Fault)>) -> Result<(), MapReduceError> {
-        let setbacks = faults
-            .into_iter()
-            .map(|(uri, fault)| setback(self.staff, step, &uri, fault));
-        let setbacks = setbacks.collect();
-        self.suffer(step, setbacks)
-    }
-
-    /// Has what was lost made again, or ends the job.
-    fn suffer(&mut self, step: Step, setbacks: Vec<Setback>) -> Result<(), MapReduceError> {
-        for setback in setbacks {
-            match setback {
-                Setback::Final(error) => return Err(error),
-                Setback::Lost(uri, why) => {
-                    tracing::debug!("{uri} was lost in the {step} step: {why}");
-                    self.plan.lose(&uri);
-                    self.lost = Some((step, uri, why));
-                }
-            }
+    /// Has what was lost made again.
+    fn lose(&mut self, step: Step, losses: Vec<Loss>) {
+        for loss in losses {
+            let Loss { worker, why } = &loss;
+            tracing::debug!("{worker} was lost in the {step} step: {why}");
+            self.plan.lose(worker);
+            self.lost = Some((step, loss));
         }
-        Ok(())
     }
 }
 
 /// Merges two neighbours where the first one is; one that has no neighbour stays as it is.
-async fn merge_pair(staff: &Staff, id: JobId, pair: Vec<Held>) -> Result<Held, Setback> {
-    let mut pair = pair.into_iter();
-    let (first, second) = match (pair.next(), pair.next()) {
-        (Some(first), Some(second)) => (first, second),
-        (Some(first), None) => return Ok(first),
-        _ => return Err(Setback::Lost(String::new(), "there is no pair".into())),
+async fn merge_two(
+    staff: &Staff,
+    id: JobId,
+    first: Held,
+    second: Option<Held>,
+) -> Result<Result<Held, Loss>, MapReduceError> {
+    let Some(second) = second else {
+        return Ok(Ok(first));
     };
-    let merged = at(staff, &first.uri, async |worker| {
+    let merge = async |worker: WorkerProxy| {
         let source = Source {
             uri: second.uri.clone(),
             blocks: vec![second.block],
@@ -277,88 +263,31 @@ async fn merge_pair(staff: &Staff, id: JobId, pair: Vec<Held>) -> Result<Held, S
             return Ok(Err(fault));
         }
         worker.merge(id, first.block, second.block).await
-    });
-    let block = merged.await?;
-    Ok(Held {
+    };
+    let merged = at(staff, &first.uri, merge).await?;
+    Ok(merged.map(|block| Held {
         uri: first.uri.clone(),
         block,
-    })
+    }))
 }
 
-/// Has the worker there, and no other, do something.
+/// Has the worker that has the data, and no other, do something.
 async fn at<T, F>(
     staff: &Staff,
     uri: &str,
     step: impl FnOnce(WorkerProxy) -> F,
-) -> Result<T, Setback>
+) -> Result<Result<T, Loss>, MapReduceError>
 where
     F: Future<Output = Result<Result<T, Fault>, CallError>>,
 {
     let Some(worker) = staff.worker(uri) else {
-        return Err(Setback::Lost(uri.into(), "it is not known".into()));
+        let (worker, why) = (uri.to_owned(), "it is not known".to_owned());
+        return Ok(Err(Loss { worker, why }));
     };
-    let answer: Answer<T> = match staff.ask(worker, step).await {
-        Ok(answer) => answer,
-        Err(error) if error.is_worth_retrying() => {
-            return Err(Setback::Lost(uri.into(), error.to_string()));
-        }
-        Err(error) => {
-            return Err(Setback::Final(MapReduceError::Failed {
-                step: Step::Merge,
-                worker: error.target().into(),
-                why: reason(&error),
-            }));
-        }
+    let lost = match staff.ask(worker, step).await {
+        Ok((_, Ok(value))) => return Ok(Ok(value)),
+        Ok((_, Err(fault))) => loss(staff, Step::Merge, uri, fault)?,
+        Err(error) => loss_by_call(Step::Merge, uri, &error)?,
     };
-    answer
-        .1
-        .map_err(|fault| setback(staff, Step::Merge, uri, fault))
-}
-
-/// What a worker's fault means for the job.
-fn setback(staff: &Staff, step: Step, worker: &str, fault: Fault) -> Setback {
-    let (worker, why) = (worker.to_owned(), fault.to_string());
-    match fault {
-        Fault::Input { input, why } => Setback::Final(MapReduceError::Input { index: input, why }),
-        Fault::Missing { .. } => Setback::Lost(worker, why),
-        Fault::Gone { uri, why } => Setback::Lost(uri, why),
-        Fault::Unreachable { uri, why } => {
-            staff.avoid(&uri, &why);
-            Setback::Lost(uri, why)
-        }
-        Fault::Full { .. } => Setback::Final(MapReduceError::Full { step, worker, why }),
-        Fault::Malformed { .. } => Setback::Final(MapReduceError::Failed { step, worker, why }),
-    }
-}
-
-/// What a fleet's failure means: `what` names the work by its place among what was left.
-fn unworked(step: Step, error: FleetError, what: impl Fn(usize) -> String) -> MapReduceError {
-    let (index, attempts, error) = match error {
-        FleetError::Item { index, error } => (index, 1, error),
-        FleetError::GivenUp {
-            index,
-            attempts,
-            error,
-        } => (index, attempts, error),
-        source => return MapReduceError::Workers { step, source },
-    };
-    let times = match attempts {
-        1 => String::new(),
-        attempts => format!(" after {attempts} attempts"),
-    };
-    MapReduceError::Failed {
-        step,
-        worker: error.target().into(),
-        why: format!("{}{times}: {}", what(index), reason(&error)),
-    }
-}
-
-fn reason(error: &CallError) -> String {
-    match error {
-        CallError::Failed { reason, .. } => reason.to_string(),
-        CallError::Rejected { reason, .. } => reason.to_string(),
-        CallError::NotSent { reason, .. } => reason.to_string(),
-        CallError::Unknown { reason, .. } => reason.to_string(),
-        other => other.to_string(),
-    }
+    Ok(Err(lost))
 }

@@ -9,6 +9,7 @@ mod table;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod top;
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use count::{MAX_WORD_BYTES, count};
 pub use plan::{JOB_FILES, Job, Plan, RANGE_BYTES, plan};
 pub use tally::{Summary, Tally};
+pub use top::{Found, MAX_TOP, TopWords, WordCount};
 
 /// A range of one file; the words that *start* in it are its words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

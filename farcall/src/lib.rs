@@ -58,6 +58,7 @@
 //! | [`guide::calling`] | URIs, proxies, deadlines, retries, the five outcomes |
 //! | [`guide::fleets`] | many objects at one computation |
 //! | [`guide::pools`] | worker processes on this machine |
+//! | [`guide::map_reduce`] | computations that are combined and reduced where the data is |
 //! | [`guide::dynamic`] | calls and objects without types |
 //! | [`guide::tarpc`] | plain tarpc services and stock tarpc clients |
 //! | [`guide::names`] | the name service as a library |

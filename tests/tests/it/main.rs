@@ -16,6 +16,7 @@ mod evolution;
 mod fleet;
 mod harness;
 mod hostile;
+mod map_reduce;
 mod names;
 mod pool;
 mod proxies;

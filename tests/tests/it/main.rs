@@ -20,3 +20,4 @@ mod names;
 mod proxies;
 mod tarpc_peers;
 mod unix;
+mod work;

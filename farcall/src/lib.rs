@@ -57,6 +57,8 @@
 //! | [`guide::serving`] | registering and publishing, groups, metadata, ending without losing a call |
 //! | [`guide::calling`] | URIs, proxies, deadlines, retries, the five outcomes |
 //! | [`guide::fleets`] | many objects at one computation |
+//! | [`guide::work`] | master and workers: items that are pulled under a lease |
+//! | [`guide::peers`] | peer to peer: programs that host and call |
 //! | [`guide::dynamic`] | calls and objects without types |
 //! | [`guide::tarpc`] | plain tarpc services and stock tarpc clients |
 //! | [`guide::names`] | the name service as a library |

@@ -45,14 +45,17 @@ pub struct Pulled {
 /// # Cancel safety
 /// Dropping the future gives the items in work back at once, and counts them as lost. A function that is running goes on
 /// until it returns, and its result is dropped.
-pub async fn pull<T, R, E, F>(uri: &str, run: F) -> Result<Pulled, QueueError>
+pub fn pull<T, R, E, F>(
+    uri: &str,
+    run: F,
+) -> impl Future<Output = Result<Pulled, QueueError>> + Send + use<T, R, E, F>
 where
     T: DeserializeOwned + Send + 'static,
     R: Serialize + DeserializeOwned + Send + 'static,
-    E: Display,
+    E: Display + Send + 'static,
     F: Fn(T) -> Result<R, E> + Send + Sync + 'static,
 {
-    Worker::of(uri).pull(run).await
+    Worker::of(uri).pull(run)
 }
 
 /// As [`pull`], for work that waits: `run` must not compute or block for long.
@@ -62,7 +65,10 @@ where
 ///
 /// # Cancel safety
 /// Dropping the future drops those of `run`, gives their items back at once, and counts them as lost.
-pub async fn pull_async<T, R, E, F, Fut>(uri: &str, run: F) -> Result<Pulled, QueueError>
+pub fn pull_async<T, R, E, F, Fut>(
+    uri: &str,
+    run: F,
+) -> impl Future<Output = Result<Pulled, QueueError>> + Send + use<T, R, E, F, Fut>
 where
     T: DeserializeOwned + Send + 'static,
     R: Serialize + DeserializeOwned + Send + 'static,
@@ -70,7 +76,7 @@ where
     F: Fn(T) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<R, E>> + Send + 'static,
 {
-    Worker::of(uri).pull_async(run).await
+    Worker::of(uri).pull_async(run)
 }
 
 /// A worker, before it begins.
@@ -122,7 +128,7 @@ impl Worker {
     where
         T: DeserializeOwned + Send + 'static,
         R: Serialize + DeserializeOwned + Send + 'static,
-        E: Display,
+        E: Display + Send + 'static,
         F: Fn(T) -> Result<R, E> + Send + Sync + 'static,
     {
         let (run, name) = (run::computing(run), self.name.clone());

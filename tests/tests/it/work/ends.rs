@@ -1,10 +1,13 @@
 //! Functions that fail, queues that are full, closed or start anew, and types that do not fit.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use farcall::Daemon;
 use farcall::work::contract::{Refusal, Taken};
 use farcall::work::{QueueError, WorkError, WorkLimits, WorkQueue, Worker, pull, pull_async};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::{Hand, Pulling, Shop, all_squares, squares};
 use crate::harness::{Gate, LOOPBACK, Wire, assert_words, begun, soon};
@@ -185,10 +188,13 @@ async fn an_object_that_is_no_work_is_named() {
 }
 
 #[tokio::test]
-async fn an_idle_worker_is_told_to_ask_again() {
+async fn who_waits_is_answered_when_the_queue_ends() {
     let shop = Shop::<u64, u64>::new().await;
     let idle = Hand::attends(&shop.uri, "idle").await;
     let taken = begun(idle.work.take("idle".into(), 0)).await;
+    let began = Instant::now();
     shop.queue.end();
     assert_eq!(soon(taken).await, Ok(Ok(Taken::Nothing)));
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(3), "it waited: {took:?}");
 }

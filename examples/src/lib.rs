@@ -2,7 +2,10 @@
 
 pub mod contract;
 pub mod crew;
+pub mod factors;
+pub mod lines;
 pub mod mandelbrot;
 pub mod picture;
 pub mod program;
+pub mod ring;
 pub mod words;

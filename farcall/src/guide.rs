@@ -383,6 +383,98 @@ pub mod map_reduce {
     //!     counts.sort_by(|a, b| b.cmp(a));
     //!     counts.truncate(3);
     //!     counts
+}
+
+pub mod work {
+    //! Master and workers: work that is pulled, under a lease.
+    //!
+    //! ```
+    //! use farcall::work::{self, WorkError, WorkQueue};
+    //! use farcall::{Daemon, names};
+    //!
+    //! # #[tokio::main]
+    //! # async fn main() -> anyhow::Result<()> {
+    //! # let ns = names::Server::bind("localhost:0", "memory").await?;
+    //! # let at = ns.address();
+    //! // The dispatcher: a queue of numbers whose results are numbers.
+    //! let queue = WorkQueue::<i64, i64>::new();
+    //! let daemon = Daemon::builder().names(at.to_string()).bind("localhost:0").await?;
+    //! daemon.publish("work", queue.serve()).await?;
+    //! for n in 0..3 {
+    //!     queue.push(n).await?;
+    //! }
+    //! queue.close();
+    //!
+    //! // A worker, as a rule another program, of which there may be any number.
+    //! let worker = work::pull(&format!("farname:work@{at}"), |n: i64| match n {
+    //!     1 => Err("I do not like it"),
+    //!     n => Ok(n * n),
+    //! });
+    //!
+    //! // The results, each with the number of its item, as they come.
+    //! let results = async {
+    //!     let mut results = Vec::new();
+    //!     while let Some(result) = queue.next_result().await {
+    //!         results.push(result);
+    //!     }
+    //!     results
+    //! };
+    //! let (pulled, results) = tokio::join!(worker, results);
+    //! assert_eq!((pulled?.done, results[2].clone()), (2, (2, Ok(4))));
+    //! assert!(matches!(&results[1], (1, Err(WorkError::Failed { text, .. })) if text == "I do not like it"));
+    //!
+    //! // Every worker knows that all is done.
+    //! queue.finished().await;
+    //! daemon.shutdown().await;
+    //! # Ok(())
+    //! # }
+    //! ```
+    //!
+    //! Where a [fleet](super::fleets) sends calls to objects that it knows, here the workers come and ask: the dispatcher
+    //! knows none of them, they need no daemon and no name, and each takes the next item when it is through with the last.
+    //!
+    //! | to | use |
+    //! |---|---|
+    //! | compute | [`work::pull`](crate::work::pull): the function may take as long as it likes |
+    //! | wait, for files or other calls | [`work::pull_async`](crate::work::pull_async) |
+    //! | have several items at a time, a name, more patience | [`work::Worker`](crate::work::Worker) |
+    //! | bring items and collect results from another program | [`work::WorkClient`](crate::work::WorkClient); each has its own results |
+    //! | bound the queue, set the lease | [`WorkQueue::with_limits`](crate::work::WorkQueue::with_limits) |
+    //!
+    //! # What becomes of an item
+    //!
+    //! | when | then |
+    //! |---|---|
+    //! | the worker's function gives a value | that is its result |
+    //! | it gives an error or panics | [`WorkError`](crate::work::WorkError) says so; the worker goes on |
+    //! | the worker's process or its connection dies | it goes to the next worker, at once |
+    //! | the worker is frozen | it goes to the next worker when the lease is over; a result after that is refused |
+    //! | three workers were lost over it | [`WorkError::Lost`](crate::work::WorkError); the rest goes on |
+    //!
+    //! So an item may be begun more than once, and has one result. The queue is in memory: a dispatcher that starts anew
+    //! knows nothing of before, and workers go on with it.
+}
+
+pub mod peers {
+    //! Peer to peer: programs that host and call, with no master.
+    //!
+    //! A node is a [`Daemon`](crate::Daemon) and proxies for the others; the name service says who they are.
+    //!
+    //! ```
+    //! use farcall::names::{self, Selector, names_at};
+    //! use farcall::{Daemon, Fleet};
+    //!
+    //! #[farcall::remote]
+    //! pub trait Node {
+    //!     #[idempotent]
+    //!     async fn greet(&self, from: String) -> String;
+    //! }
+    //!
+    //! struct Peer(&'static str);
+    //! impl Node for Peer {
+    //!     async fn greet(&self, from: String) -> String {
+    //!         format!("{} greets {from}", self.0)
+    //!     }
     //! }
     //!
     //! # #[tokio::main]
@@ -403,6 +495,20 @@ pub mod map_reduce {
     //! assert_eq!(top, expected);
     //! // How the work was spread; it names a partition that is heavy, and the key that makes it so.
     //! println!("{report}");
+    //! let mut daemons = Vec::new();
+    //! for name in ["node.ann", "node.bob", "node.cid"] {
+    //!     let daemon = Daemon::builder().names(at.to_string()).bind("localhost:0").await?;
+    //!     daemon.publish(name, Peer(name).serve()).await?;
+    //!     daemons.push(daemon);
+    //! }
+    //!
+    //! // Any node: one other of its choice …
+    //! let nodes = names_at(at).await?.list(Selector::Prefix("node.".into()), None, 100).await??;
+    //! let next = NodeProxy::connect(&nodes.entries[1].uri).await?;
+    //! assert_eq!(next.greet("node.ann".into()).await?, "node.bob greets node.ann");
+    //! // … or all of them.
+    //! let everybody = Fleet::<NodeProxy>::find(&format!("farname:node.*@{at}")).await?;
+    //! assert_eq!(everybody.broadcast(|node| node.greet("cid".into())).await.len(), 3);
     //! # Ok(())
     //! # }
     //! ```
@@ -433,6 +539,9 @@ pub mod map_reduce {
     //! | rounds in which lost data is made again | 16 | Lost |
     //! | `deadline` of one chunk, partition or merge | 10 min | as a lost worker; given up after 10 attempts |
     //! | `lease` of a job whose caller is gone | 30 s | the workers free its data |
+    //! A node that dies stays in the list until its lease ends, 10 s later; calls to it fail at once, so try the next. To
+    //! learn of a death at once, keep a call in flight at the node that matters: it ends with its connection. The example
+    //! program `ring` does both.
 }
 
 pub mod dynamic {
@@ -622,6 +731,15 @@ pub mod limits {
     //! | `max_objects` | 1,000,000 | [`PublishError::Full`](crate::PublishError) |
     //! | `grace` | 30 s | calls in flight are cut |
     //!
+    //! | of each queue of work, [`WorkLimits`](crate::work::WorkLimits) | default | past it |
+    //! |---|---|---|
+    //! | `lease` | 10 s without a sign of life | the worker's items go to others |
+    //! | `max_items` | 65,536, with results that nobody took | `push` waits |
+    //! | `max_losses` | 3 workers lost over an item | [`WorkError::Lost`](crate::work::WorkError) |
+    //! | workers, clients | 10,000 each | refused |
+    //! | an item, a result | 64 MiB | an error that says so |
+    //! | lease of a client | 60 s | its items and results are forgotten |
+    //!
     //! | everywhere | | past it |
     //! |---|---|---|
     //! | deadline of a call | 30 s unless said otherwise | Unknown |
@@ -668,6 +786,8 @@ pub mod errors {
     //! | [`FleetError`](crate::FleetError) | finding a fleet, or a `map` |
     //! | [`PoolError`](crate::pool::PoolError) | starting a pool |
     //! | [`MapReduceError`](crate::map_reduce::MapReduceError) | a map-reduce |
+    //! | [`WorkError`](crate::work::WorkError) | an item of work, by itself |
+    //! | [`QueueError`](crate::work::QueueError) | bringing items, collecting results, being a worker |
     //! | [`DaemonError`](crate::DaemonError) | starting a daemon |
     //! | [`PublishError`](crate::PublishError) | hosting or naming an object |
     //! | [`NamesError`](crate::NamesError) | the daemon's own talk with the name service |

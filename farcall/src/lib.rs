@@ -59,6 +59,8 @@
 //! | [`guide::fleets`] | many objects at one computation |
 //! | [`guide::pools`] | worker processes on this machine |
 //! | [`guide::map_reduce`] | computations that are combined and reduced where the data is |
+//! | [`guide::work`] | master and workers: items that are pulled under a lease |
+//! | [`guide::peers`] | peer to peer: programs that host and call |
 //! | [`guide::dynamic`] | calls and objects without types |
 //! | [`guide::tarpc`] | plain tarpc services and stock tarpc clients |
 //! | [`guide::names`] | the name service as a library |

@@ -22,3 +22,4 @@ mod pool;
 mod proxies;
 mod tarpc_peers;
 mod unix;
+mod work;

@@ -328,13 +328,14 @@ impl<P: Proxy> Fleet<P> {
         let items: Vec<T> = items.into_iter().collect();
         let mut results: Vec<Option<R>> = items.iter().map(|_| None).collect();
         let mut job = Job::new(&self.members, &self.options, items.into_iter(), call);
-        while let Some(end) = job.next(usize::MAX).await {
-            let (index, result) = end?;
+        job.drain(|index, result, so_far| {
             if let Some(place) = results.get_mut(index) {
                 *place = Some(result?);
             }
-            progress(&job.progress);
-        }
+            progress(so_far);
+            Ok(())
+        })
+        .await?;
         Ok(results.into_iter().flatten().collect())
     }
 
@@ -358,12 +359,13 @@ impl<P: Proxy> Fleet<P> {
         let items: Vec<T> = items.into_iter().collect();
         let mut results: Vec<Option<Result<R, FleetError>>> = items.iter().map(|_| None).collect();
         let mut job = Job::new(&self.members, &self.options, items.into_iter(), call);
-        while let Some(end) = job.next(usize::MAX).await {
-            let (index, result) = end?;
+        job.drain(|index, result, _| {
             if let Some(place) = results.get_mut(index) {
                 *place = Some(result);
             }
-        }
+            Ok(())
+        })
+        .await?;
         Ok(Settled {
             results: results.into_iter().flatten().collect(),
             summary: job.progress.clone(),

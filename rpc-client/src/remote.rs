@@ -5,10 +5,11 @@ mod binding;
 mod chunk;
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use farcall_shared::call::Call;
@@ -58,16 +59,27 @@ pub enum ConnectError {
 /// One remote object, untyped: what a typed proxy is made of. Cheap to clone; clones share all but deadline and retries.
 #[derive(Clone)]
 pub struct Remote {
-    shared: Arc<Shared>,
+    at: At,
     deadline: Duration,
     retries: Retries,
-    /// The chunk of a fleet's items that its calls belong to.
-    chunk: Option<Arc<Chunk>>,
+}
+
+/// What the clones share.
+#[derive(Clone)]
+enum At {
+    Object(Arc<Shared>),
+    /// An object, and the chunk of a fleet's items that the calls belong to: one count of references for both.
+    Errand(Arc<Errand>),
+}
+
+struct Errand {
+    object: Arc<Shared>,
+    chunk: Arc<Chunk>,
 }
 
 impl fmt::Debug for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Remote").field(&self.shared.label).finish()
+        f.debug_tuple("Remote").field(&self.shared().label).finish()
     }
 }
 
@@ -91,6 +103,14 @@ impl Selected {
 }
 
 impl Remote {
+    #[inline]
+    fn shared(&self) -> &Shared {
+        match &self.at {
+            At::Object(object) => object,
+            At::Errand(errand) => &errand.object,
+        }
+    }
+
     /// Connects to the object that `uri` leads to, and sees that it is there. One attempt, at most the default deadline.
     ///
     /// # Errors
@@ -150,7 +170,7 @@ impl Remote {
         peers: Option<Arc<Peers>>,
     ) -> Self {
         Self {
-            shared: Arc::new(Shared {
+            at: At::Object(Arc::new(Shared {
                 peers,
                 label: uri.to_string().into(),
                 uri,
@@ -162,26 +182,25 @@ impl Remote {
                 last_known: RwLock::default(),
                 binding: tokio::sync::Mutex::default(),
                 failed: AtomicU64::new(0),
-            }),
+            })),
             deadline: DEFAULT_DEADLINE,
             retries: Retries::default(),
-            chunk: None,
         }
     }
 
     pub(crate) async fn check(&self) -> Result<(), ConnectError> {
         let bind = async {
             let bound = self
-                .shared
+                .shared()
                 .bind()
                 .await
-                .map_err(|e| e.into_connect_error(&self.shared.label))?;
+                .map_err(|e| e.into_connect_error(&self.shared().label))?;
             Ok(bound.accepted().await?)
         };
         match tokio::time::timeout(DEFAULT_DEADLINE, bind).await {
             Ok(end) => end,
             Err(_) => Err(ConnectError::Unreachable {
-                uri: self.shared.label.to_string(),
+                uri: self.shared().label.to_string(),
                 why: format!("no answer within {DEFAULT_DEADLINE:?}"),
             }),
         }
@@ -205,12 +224,12 @@ impl Remote {
 
     /// What it was connected by.
     pub fn uri(&self) -> &Uri {
-        &self.shared.uri
+        &self.shared().uri
     }
 
     /// What this side knows of the object's methods; `None` for callers by name.
     pub fn descriptor(&self) -> Option<&Descriptor> {
-        self.shared.descriptor.as_deref()
+        self.shared().descriptor.as_deref()
     }
 
     /// A call through all its attempts.
@@ -230,21 +249,26 @@ impl Remote {
         T: Send + 'static,
     {
         async move {
-            if let Some(chunk) = &self.chunk {
-                let joined = self.join(chunk, &method, &arguments)?;
+            if let At::Errand(errand) = &self.at {
+                let chunk = &errand.chunk;
+                let join = |cx: &mut Context<'_>| self.join(chunk, &method, &arguments, cx);
+                let joined = poll_fn(|cx| Poll::Ready(join(cx))).await?;
                 if let Some(joined) = joined {
-                    return std::future::poll_fn(|cx| {
-                        chunk.poll(joined, cx, |ended| self.read(&method, ended, &read))
+                    // Nothing comes before the chunk was sent.
+                    let mut sent = false;
+                    return poll_fn(|cx| match std::mem::replace(&mut sent, true) {
+                        false => Poll::Pending,
+                        true => chunk.poll(joined, cx, |ended| self.read(&method, ended, &read)),
                     })
                     .await;
                 }
             }
             // The first attempt as a rule is the last: what else a call may need is kept out of its future.
             let later;
-            let bound = match self.shared.first() {
+            let bound = match self.shared().first() {
                 Some(bound) => Some(bound),
                 None => {
-                    later = self.shared.bound();
+                    later = self.shared().bound();
                     later.as_ref()
                 }
             };
@@ -329,13 +353,15 @@ impl Remote {
         chunk: &Chunk,
         method: &Selected,
         arguments: &A,
+        cx: &Context<'_>,
     ) -> Result<Option<chunk::Joined>, CallError> {
-        let (Selected::Number(number), Some(descriptor)) = (method, &self.shared.descriptor) else {
+        let (Selected::Number(number), Some(descriptor)) = (method, &self.shared().descriptor)
+        else {
             return Ok(None);
         };
         self.permitted(chunk, *number)?;
-        let how = (self.shared.codec, self.deadline);
-        Ok(chunk.join(*number, descriptor, how, arguments))
+        let how = (self.shared().codec, self.deadline);
+        Ok(chunk.join(*number, descriptor, how, arguments, cx))
     }
 
     /// Notes a call of a fleet's item.
@@ -361,7 +387,7 @@ impl Remote {
     ) -> Result<T, CallError> {
         match ended {
             Ok((batch::DONE, body)) => {
-                read(self.shared.codec, body).map_err(|e| CallError::Failed {
+                read(self.shared().codec, body).map_err(|e| CallError::Failed {
                     target: self.target(method),
                     reason: Failure::Unreadable(e.0),
                 })
@@ -376,31 +402,34 @@ impl Remote {
 
     /// The same object for the items of a chunk.
     pub(crate) fn with_chunk(mut self, chunk: Arc<Chunk>, deadline: Duration) -> Self {
-        self.chunk = Some(chunk);
+        let object = match &self.at {
+            At::Object(object) => Arc::clone(object),
+            At::Errand(errand) => Arc::clone(&errand.object),
+        };
+        self.at = At::Errand(Arc::new(Errand { object, chunk }));
         self.deadline = deadline;
         self
     }
 
     /// True when the object is bound where many calls may come in one message.
     pub(crate) fn takes_batches(&self) -> bool {
-        let bound = self.shared.bound();
+        let bound = self.shared().bound();
         bound.is_some_and(|bound| bound.takes_batches())
     }
 
     /// Sends the calls that a chunk gathered; `None` if there are none.
     pub(crate) fn send_gathered(
-        mut self,
+        self,
         chunk: Arc<Chunk>,
     ) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
         let (method, calls) = chunk.seal()?;
-        self.chunk = None;
         let method = Selected::Batch(method, calls.into());
         let sent = self.perform(method, (), |_, body| Ok(body.to_vec()));
         Some(Box::pin(async move { chunk.end(sent.await) }))
     }
 
     async fn bind_within(&self, end: Instant, method: &Selected) -> Result<Bound, CallError> {
-        match tokio::time::timeout_at(end, self.shared.bind()).await {
+        match tokio::time::timeout_at(end, self.shared().bind()).await {
             Ok(Ok(bound)) => Ok(bound),
             Ok(Err(error)) => Err(CallError::NotSent {
                 target: self.target(method),
@@ -421,14 +450,14 @@ impl Remote {
     #[cold]
     fn target(&self, method: &Selected) -> Arc<str> {
         target(
-            &self.shared.label,
-            self.shared.descriptor.as_deref(),
+            &self.shared().label,
+            self.shared().descriptor.as_deref(),
             method.which(),
         )
     }
 
     fn is_idempotent(&self, method: &Selected) -> bool {
-        match (method, &self.shared.descriptor) {
+        match (method, &self.shared().descriptor) {
             (Selected::Number(number) | Selected::Batch(number, _), Some(descriptor)) => descriptor
                 .methods
                 .get(usize::from(*number))
@@ -474,13 +503,13 @@ impl Call for Remote {
     where
         A: Serialize + Send + Sync + 'static,
     {
-        if let Some(chunk) = &self.chunk {
-            self.permitted(chunk, method)?;
+        if let At::Errand(errand) = &self.at {
+            self.permitted(&errand.chunk, method)?;
         }
         let selected = Selected::Number(method);
         let mut attempts = Attempts::new(self.deadline, Instant::now());
         loop {
-            let bound = match self.shared.bound() {
+            let bound = match self.shared().bound() {
                 Some(bound) => bound,
                 None => self.bind_within(attempts.end, &selected).await?,
             };

@@ -23,7 +23,7 @@ use super::member::Member;
 use super::members::Members;
 use super::options::Options;
 use super::progress::Progress;
-use super::running::Running;
+use super::running::{Places, Running};
 use super::window::{Travel, Window};
 use crate::Proxy;
 use copies::Twins;
@@ -43,6 +43,8 @@ pub(super) struct Job<P, I: Iterator, R, F, Fut> {
     pulled: usize,
     call: F,
     running: FuturesUnordered<Running<Fut, R>>,
+    /// Empty ones.
+    places: Places<Fut>,
     flights: Slab<Flight<P, I::Item>>,
     queues: Queues<I::Item>,
     twins: Twins,
@@ -99,6 +101,7 @@ where
             pulled: 0,
             call,
             running: FuturesUnordered::new(),
+            places: Vec::new(),
             flights: Slab::new(),
             queues: Queues::default(),
             twins: Twins::default(),
@@ -128,10 +131,42 @@ where
     /// # Cancel safety
     /// Cancel safe: what is in flight stays so.
     pub(super) async fn next(&mut self, most: usize) -> Option<Result<Outcome<R>, FleetError>> {
-        loop {
-            if let Some((index, result)) = self.ready.pop_front() {
+        if self.ready.is_empty()
+            && let Err(error) = self.come(most).await?
+        {
+            return Some(Err(error));
+        }
+        let (index, result) = self.ready.pop_front()?;
+        self.progress.count(&result);
+        Some(Ok((index, result)))
+    }
+
+    /// Gives every item that is over to `take`, with how far the job has come, until there are no more.
+    ///
+    /// # Errors
+    /// What ends the job, or what `take` gives.
+    ///
+    /// # Cancel safety
+    /// Not cancel safe in itself: `take` has what it was given.
+    pub(super) async fn drain(
+        &mut self,
+        mut take: impl FnMut(usize, Result<R, FleetError>, &Progress) -> Result<(), FleetError>,
+    ) -> Result<(), FleetError> {
+        while let Some(come) = self.come(usize::MAX).await {
+            come?;
+            for (index, result) in self.ready.drain(..) {
                 self.progress.count(&result);
-                return Some(Ok((index, result)));
+                take(index, result, &self.progress)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until an item is over; `None` once there are no more.
+    async fn come(&mut self, most: usize) -> Option<Result<(), FleetError>> {
+        loop {
+            if !self.ready.is_empty() {
+                return Some(Ok(()));
             }
             self.queues.wake(Instant::now());
             while self.launch_next(most) {}

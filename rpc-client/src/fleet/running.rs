@@ -15,7 +15,7 @@ pub(super) struct Running<Fut, R> {
     id: usize,
     chunk: Arc<Chunk>,
     remote: Remote,
-    futures: Vec<Option<Pin<Box<Fut>>>>,
+    futures: Places<Fut>,
     left: usize,
     results: Vec<(usize, Result<R, CallError>)>,
     stage: Stage,
@@ -27,9 +27,14 @@ enum Stage {
     Sent,
 }
 
+/// Where futures are: each in memory of its own, that is used again for the next one.
+pub(super) type Places<Fut> = Vec<Pin<Box<Option<Fut>>>>;
+
 /// A chunk that ended.
-pub(super) struct Ended<R> {
+pub(super) struct Ended<Fut, R> {
     pub(super) id: usize,
+    /// Empty.
+    pub(super) places: Places<Fut>,
     /// By place in the chunk; those that are not here were given up.
     pub(super) results: Vec<(usize, Result<R, CallError>)>,
     pub(super) whole: Whole,
@@ -45,8 +50,7 @@ pub(super) enum Whole {
 }
 
 impl<Fut, R> Running<Fut, R> {
-    pub(super) fn new(id: usize, chunk: Arc<Chunk>, remote: Remote, futures: Vec<Fut>) -> Self {
-        let futures: Vec<_> = futures.into_iter().map(|f| Some(Box::pin(f))).collect();
+    pub(super) fn new(id: usize, chunk: Arc<Chunk>, remote: Remote, futures: Places<Fut>) -> Self {
         Self {
             id,
             chunk,
@@ -65,21 +69,23 @@ impl<Fut, R> Unpin for Running<Fut, R> {}
 impl<R, Fut: Future<Output = Result<R, CallError>>> Running<Fut, R> {
     fn poll_futures(&mut self, cx: &mut Context<'_>) {
         for (place, future) in self.futures.iter_mut().enumerate() {
-            let Some(running) = future else {
+            let Some(running) = future.as_mut().as_pin_mut() else {
                 continue;
             };
-            if let Poll::Ready(result) = running.as_mut().poll(cx) {
-                *future = None;
+            if let Poll::Ready(result) = running.poll(cx) {
+                future.set(None);
                 self.left -= 1;
                 self.results.push((place, result));
             }
         }
     }
 
-    fn ended(&mut self, whole: Whole) -> Poll<Ended<R>> {
-        self.futures.clear();
+    fn ended(&mut self, whole: Whole) -> Poll<Ended<Fut, R>> {
+        let mut places = std::mem::take(&mut self.futures);
+        places.iter_mut().for_each(|place| place.set(None));
         Poll::Ready(Ended {
             id: self.id,
+            places,
             results: std::mem::take(&mut self.results),
             whole,
         })
@@ -87,9 +93,9 @@ impl<R, Fut: Future<Output = Result<R, CallError>>> Running<Fut, R> {
 }
 
 impl<R, Fut: Future<Output = Result<R, CallError>>> Future for Running<Fut, R> {
-    type Output = Ended<R>;
+    type Output = Ended<Fut, R>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended<R>> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended<Fut, R>> {
         let this = &mut *self;
         if this.chunk.is_cancelled(cx) {
             return this.ended(Whole::Yes);

@@ -48,7 +48,7 @@ impl Attempts {
             return Err(error);
         }
         if let (Verdict::Elsewhere(_), Some(bound)) = (verdict, bound) {
-            remote.shared.forget(bound);
+            remote.shared().forget(bound);
         }
         if !pause.is_zero() {
             tokio::time::sleep(pause).await;

@@ -2,8 +2,8 @@
 //! doing twice what may be done only once.
 
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ const MAX_BATCH_BYTES: usize = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct Chunk {
     calls: Mutex<Calls>,
+    /// The replies, or why there are none: read without a lock.
+    ended: OnceLock<Result<Replies, CallError>>,
     /// Only calls of this deadline are gathered.
     deadline: Duration,
     /// Shared with the copies of the same items.
@@ -49,8 +51,8 @@ pub(crate) struct License(AtomicU32);
 #[derive(Debug)]
 enum Calls {
     Gathering(Gathered),
+    /// They were sent; who waits for them.
     Sent(Vec<Waker>),
-    Ended(Ended),
 }
 
 #[derive(Debug, Default)]
@@ -60,9 +62,6 @@ struct Gathered {
     calls: Vec<u8>,
     waiting: Vec<Waker>,
 }
-
-/// The replies, or why there are none.
-type Ended = Result<Replies, CallError>;
 
 /// The results of a batch, as they came.
 #[derive(Debug)]
@@ -90,6 +89,7 @@ impl Chunk {
         };
         Self {
             calls: Mutex::new(calls),
+            ended: OnceLock::new(),
             deadline,
             license,
             copy,
@@ -134,7 +134,7 @@ impl Chunk {
         idempotent || self.license.is_for(self.copy)
     }
 
-    /// Gathers a call; `None` when it has to travel by itself.
+    /// Gathers a call, whose end wakes the waker; `None` when it has to travel by itself.
     #[inline]
     pub(super) fn join<A: Serialize>(
         &self,
@@ -142,6 +142,7 @@ impl Chunk {
         descriptor: &Descriptor,
         (codec, deadline): (Codec, Duration),
         arguments: &A,
+        cx: &Context<'_>,
     ) -> Option<Joined> {
         let mut calls = self.calls.lock();
         let Calls::Gathering(gathered) = &mut *calls else {
@@ -166,6 +167,7 @@ impl Chunk {
         .ok()?;
         gathered.method = Some(method);
         gathered.count += 1;
+        note(&mut gathered.waiting, cx);
         Some(Joined(gathered.count - 1))
     }
 
@@ -177,12 +179,15 @@ impl Chunk {
         cx: &Context<'_>,
         read: impl FnOnce(Result<(u16, &[u8]), &CallError>) -> T,
     ) -> Poll<T> {
+        if let Some(ended) = self.ended.get() {
+            return Poll::Ready(read(ended.as_ref().map(|replies| replies.at(joined))));
+        }
         let mut calls = self.calls.lock();
+        // It may have ended meanwhile.
+        if let Some(ended) = self.ended.get() {
+            return Poll::Ready(read(ended.as_ref().map(|replies| replies.at(joined))));
+        }
         let waiting = match &mut *calls {
-            Calls::Ended(ended) => {
-                let result = ended.as_ref().map(|replies| replies.at(joined));
-                return Poll::Ready(read(result));
-            }
             Calls::Gathering(gathered) => &mut gathered.waiting,
             Calls::Sent(waiting) => waiting,
         };
@@ -220,11 +225,23 @@ impl Chunk {
 
     /// Stores how the batch ended.
     pub(super) fn end(&self, ended: Result<Vec<u8>, CallError>) {
-        let ended = Calls::Ended(ended.map(Replies::new));
-        let before = std::mem::replace(&mut *self.calls.lock(), ended);
+        // A chunk ends once.
+        let _ = self.ended.set(ended.map(Replies::new));
+        let before = std::mem::replace(&mut *self.calls.lock(), Calls::Sent(Vec::new()));
         if let Calls::Sent(waiting) = before {
             waiting.into_iter().for_each(Waker::wake);
         }
+    }
+}
+
+/// Notes who waits; as a rule one task waits for all calls.
+#[inline]
+fn note(waiting: &mut Vec<Waker>, cx: &Context<'_>) {
+    if !waiting
+        .last()
+        .is_some_and(|last| last.will_wake(cx.waker()))
+    {
+        waiting.push(cx.waker().clone());
     }
 }
 

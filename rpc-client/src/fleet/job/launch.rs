@@ -200,10 +200,17 @@ where
         };
         let chunk = Arc::new(Chunk::new(gathers, deadline, license, copy));
         let proxy = P::from_remote(remote.clone().with_chunk(Arc::clone(&chunk), deadline));
-        let futures: Vec<Fut> = items
-            .iter()
-            .map(|item| (self.call)(proxy.clone(), item.value.clone()))
-            .collect();
+        let mut futures = Vec::with_capacity(items.len());
+        for item in &items {
+            let future = Some((self.call)(proxy.clone(), item.value.clone()));
+            futures.push(match self.places.pop() {
+                Some(mut place) => {
+                    place.set(future);
+                    place
+                }
+                None => Box::pin(future),
+            });
+        }
         member.load.lock().started(items.len());
         let flight = Flight {
             epoch,

@@ -44,7 +44,8 @@ where
     Fut: Future<Output = Result<R, CallError>>,
 {
     /// Takes in how a flight ended.
-    pub(super) fn land(&mut self, ended: Ended<R>) {
+    pub(super) fn land(&mut self, ended: Ended<Fut, R>) {
+        self.places.extend(ended.places);
         let Some(mut flight) = self.flights.try_remove(ended.id) else {
             return;
         };

@@ -278,10 +278,9 @@ pub mod fleets {
     //! A fleet is found by a pattern of names (`*`, `?`, `[a-z]`) or by tags, and stays live: members that come get work,
     //! members that go get none. Results are in the order of the items.
     //!
-    //! Each member has a window of calls in flight that grows while they are cheap. An item goes to another member when
-    //! its call surely did not run, or when its method is `#[idempotent]`; so mark what a fleet is to survive with. Any other
-    //! failure ends the `map` with [`FleetError::Item`](crate::FleetError), naming the item. When no member answers for
-    //! 10 s it ends with `Empty`.
+    //! An item goes to another member when its call surely did not run, or when its method is `#[idempotent]`; so mark what
+    //! a fleet is to survive with. Any other failure ends the `map` with [`FleetError::Item`](crate::FleetError), naming the
+    //! item. When no member answers for 10 s it ends with `Empty`, and at once when there is no member at all.
     //!
     //! | to | call |
     //! |---|---|
@@ -289,11 +288,40 @@ pub mod fleets {
     //! | the same as a stream, results as they come | `map_unordered` |
     //! | the same as a stream, in order, for inputs longer than memory | `imap` |
     //! | one item on its own, with a handle to await, look at or cancel | `submit` |
+    //! | the same for pairs | `starmap` |
+    //! | know of every item how it ended, and sum that up | `map_settled` |
+    //! | put items together by twos until one is left | `reduce` |
+    //! | one call to whoever is best | `call`, `call_for` a key |
     //! | ask every member, and know what each said | `broadcast` |
     //! | ask every member, and take the first value | `race` |
     //! | ask every member, and take the first `k` values | `quorum(k, …)` |
     //!
     //! [`Fleet::of`](crate::Fleet::of) makes one of a list of URIs, without a name service if they are `far:` URIs.
+    //!
+    //! # How items travel
+    //!
+    //! Each item is a call of its own, with an outcome of its own. Where that call is of a method that computes (a plain `fn`),
+    //! the calls of many items travel in one message: the job learns how long an item takes and sends chunks of about 50 ms,
+    //! at most 4,096 items, two to each member. The last quarter of the items goes one by one, or in chunks of 1 ms where they
+    //! are shorter than that. Calls of an `async fn` go one by one, 64 at each member, since they overlap; so do closures that
+    //! make several calls, a few at each member.
+    //!
+    //! Which member gets the next items is decided by a [policy](crate::balance), unless it is set by
+    //! [`with_balance`](crate::Fleet::with_balance) the less loaded of two random ones. A member's metadata may have tags
+    //! `weight=W`, its share among the others, and `zone=Z`.
+    //!
+    //! | what happens | what a fleet does |
+    //! |---|---|
+    //! | a member is lost, refuses or is overloaded | its items go elsewhere, at once the first time, then after random pauses; it is asked again after 50 ms, up to 2 s |
+    //! | many calls have to be made again | a fifth of the calls and 10 a second may be, others wait |
+    //! | a member fails five times in a row | it is put aside for 30 s, then for longer, unless that is true of half of them |
+    //! | a member comes | it gets a tenth of its share at first, all of it after 10 s |
+    //! | a call through `call` is later than 95 of 100 | if its methods are `#[idempotent]`, it is made a second time elsewhere, at most one call in twenty |
+    //! | the last items of a job take three times as long as they should | the same, without that limit |
+    //! | three calls of an item may have run and were lost | the item is given up: it may be what kills its members. After the first one it goes to a member that has nothing else in flight |
+    //! | a job's [deadline](crate::Fleet::with_deadline) is over | it ends, and its calls are cancelled |
+    //!
+    //! Of two copies of an item only one may go on to a call that is not `#[idempotent]`: the other one's is not sent.
 }
 
 pub mod pools {

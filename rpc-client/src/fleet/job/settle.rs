@@ -35,6 +35,19 @@ struct Tally {
     deferred: usize,
 }
 
+/// True when an item whose call ended so is tried again. A deadline that was over before the call began is the call's, not the
+/// job's: the item waited too long for its turn at that member.
+fn goes_elsewhere(error: &CallError) -> bool {
+    let late = matches!(
+        error,
+        CallError::Rejected {
+            reason: Rejection::Expired(_),
+            ..
+        }
+    );
+    late || error.is_worth_retrying()
+}
+
 impl<P, I, R, F, Fut> Job<P, I, R, F, Fut>
 where
     P: Proxy,
@@ -57,7 +70,7 @@ where
                     reason: Rejection::Deferred(_),
                     ..
                 }) => tally.deferred += 1,
-                Err(error) if error.is_worth_retrying() => tally.lost += 1,
+                Err(error) if goes_elsewhere(error) => tally.lost += 1,
                 Err(CallError::Unknown { .. }) => tally.lost += 1,
                 Err(_) => tally.failed += 1,
             }
@@ -195,7 +208,7 @@ where
             return;
         }
         self.progress.note_error(&flight.member.name, &error);
-        if !error.is_worth_retrying() {
+        if !goes_elsewhere(&error) {
             let error = FleetError::Item { index, error };
             self.ready.push_back((index, Err(error)));
             return;

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use farcall::names::Selector;
-use farcall::{CallError, Fleet};
+use farcall::{CallError, Fleet, FleetError};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::child::Child;
-use crate::harness::{DeskProxy, NameService, soon};
+use crate::harness::{DeskProxy, MillProxy, NameService, soon};
 
 async fn worker(service: &NameService, name: &str, settings: &str) -> Child {
     Child::start(&format!(
@@ -196,4 +196,32 @@ async fn a_worker_that_is_stopped_is_noticed_by_its_silence_and_the_others_go_on
         soon(direct.count()).await.unwrap() > 50,
         "it is called again once it goes on"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn items_that_kill_every_worker_they_touch_are_given_up_and_no_innocent_one_is() {
+    const ITEMS: u64 = 3_000;
+    const POISON: u64 = 1_700;
+    let mut children = Vec::new();
+    for _ in 0..5 {
+        children.push(Child::start("mill").await);
+    }
+    let fleet: Fleet<MillProxy> = Fleet::of(children.iter().map(|child| &child.uri)).unwrap();
+    let settled = soon(fleet.map_settled(0..ITEMS, |mill, n| mill.eat(n, POISON))).await;
+    let settled = settled.unwrap();
+    for (n, result) in (0..).zip(&settled.results) {
+        match result {
+            Ok(value) => assert_eq!(*value, n),
+            Err(FleetError::GivenUp {
+                index,
+                attempts: 3,
+                error: CallError::Unknown { .. },
+            }) => assert_eq!((*index as u64, n), (POISON, POISON)),
+            Err(other) => panic!("{n}: {other}"),
+        }
+    }
+    assert_eq!((settled.summary.ok, settled.summary.failed), (ITEMS - 1, 1));
+    let answers = soon(fleet.broadcast(|mill| mill.square(2))).await;
+    let alive = answers.iter().filter(|(_, end)| end.is_ok()).count();
+    assert_eq!(alive, 2, "three were killed");
 }

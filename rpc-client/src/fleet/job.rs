@@ -61,6 +61,15 @@ pub(super) struct Job<P, I: Iterator, R, F, Fut> {
     last_error: Option<String>,
 }
 
+/// What is in flight goes with the job; members are told.
+impl<P, I: Iterator, R, F, Fut> Drop for Job<P, I, R, F, Fut> {
+    fn drop(&mut self) {
+        for (_, flight) in &self.flights {
+            flight.member.load.lock().given_up(flight.items.len());
+        }
+    }
+}
+
 /// A member, and how much it has in flight for this job.
 struct Known<P> {
     member: Arc<Member<P>>,

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use farcall_shared::descriptor::{Descriptor, Runs};
-use farcall_shared::error::{CallError, Rejection};
+use farcall_shared::error::{CallError, Rejection, Unknown};
 use farcall_shared::wire::batch;
 use farcall_shared::wire::codec::Codec;
 use farcall_shared::wire::status::outcome;
@@ -19,8 +19,11 @@ use serde::Serialize;
 /// Arguments longer than this travel alone.
 const MAX_ARGUMENT_BYTES: usize = 16 << 10;
 
-/// Calls are gathered up to so many bytes.
+/// Calls are gathered up to so many bytes, and no more than a part of the longest message that the member takes.
 const MAX_BATCH_BYTES: usize = 1 << 20;
+
+/// That part: one more call is gathered than there is room for.
+const PART_OF_A_MESSAGE: usize = 4;
 
 /// What the calls of a chunk of items have in common.
 #[derive(Debug)]
@@ -56,6 +59,7 @@ enum Calls {
 #[derive(Debug, Default)]
 struct Gathered {
     method: Option<u16>,
+    max_bytes: usize,
     count: u32,
     calls: Vec<u8>,
     waiting: Vec<Waker>,
@@ -85,7 +89,10 @@ impl Chunk {
         copy: u32,
     ) -> Self {
         let calls = match gathers {
-            Gathers::Calls => Calls::Gathering(Gathered::default()),
+            Gathers::UpTo(max_bytes) => Calls::Gathering(Gathered {
+                max_bytes,
+                ..Gathered::default()
+            }),
             Gathers::Nothing => Calls::Sent(Vec::new()),
         };
         Self {
@@ -157,11 +164,11 @@ impl Chunk {
             Some(known) if known != method => return None,
             Some(_) => {}
         }
-        if deadline != self.deadline || gathered.calls.len() > MAX_BATCH_BYTES {
+        if deadline != self.deadline || gathered.calls.len() > gathered.max_bytes {
             return None;
         }
         batch::put_call(&mut gathered.calls, |out| {
-            codec.encode(arguments, out, MAX_ARGUMENT_BYTES)
+            codec.encode(arguments, out, MAX_ARGUMENT_BYTES.min(gathered.max_bytes))
         })
         .ok()?;
         gathered.method = Some(method);
@@ -175,7 +182,7 @@ impl Chunk {
         &self,
         joined: Joined,
         cx: &Context<'_>,
-        read: impl FnOnce(Result<(u16, &[u8]), &CallError>) -> T,
+        read: impl FnOnce(Reply<'_>) -> T,
     ) -> Poll<T> {
         let mut calls = self.calls.lock();
         let waiting = match &mut *calls {
@@ -207,6 +214,7 @@ impl Chunk {
             calls: bytes,
             waiting,
             count,
+            ..
         } = std::mem::take(gathered);
         *calls = Calls::Sent(waiting);
         self.gathered.store(count, Ordering::Relaxed);
@@ -222,17 +230,55 @@ impl Chunk {
     pub(super) fn end(&self, ended: Result<Vec<u8>, CallError>) {
         let ended = Calls::Ended(ended.map(Replies::new));
         let before = std::mem::replace(&mut *self.calls.lock(), ended);
-        if let Calls::Sent(waiting) = before {
-            waiting.into_iter().for_each(Waker::wake);
+        before.wake();
+    }
+
+    /// Nobody runs the items any more: calls that others wait for end too.
+    pub(crate) fn abandon(&self, target: impl FnOnce() -> Arc<str>) {
+        let mut calls = self.calls.lock();
+        if matches!(*calls, Calls::Ended(_)) {
+            return;
         }
+        let error = CallError::Unknown {
+            target: target(),
+            reason: Unknown::Cancelled("its fleet's job is over".into()),
+            idempotent: false,
+        };
+        let before = std::mem::replace(&mut *calls, Calls::Ended(Err(error)));
+        drop(calls);
+        before.wake();
     }
 }
+
+impl Calls {
+    /// Has those that wait look again.
+    fn wake(self) {
+        let waiting = match self {
+            Self::Gathering(gathered) => gathered.waiting,
+            Self::Sent(waiting) => waiting,
+            Self::Ended(_) => return,
+        };
+        waiting.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// The end of a gathered call: its status and its result or text, `None` where it was not started; or why the batch has
+/// none.
+pub(super) type Reply<'a> = Result<Option<(u16, &'a [u8])>, &'a CallError>;
 
 /// Whether the calls of a chunk are gathered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Gathers {
-    Calls,
+    /// Until there are so many bytes of them.
+    UpTo(usize),
     Nothing,
+}
+
+impl Gathers {
+    /// For a member that takes messages of so many bytes.
+    pub(super) fn within(max_message_bytes: usize) -> Self {
+        Self::UpTo(MAX_BATCH_BYTES.min(max_message_bytes / PART_OF_A_MESSAGE))
+    }
 }
 
 impl License {
@@ -261,34 +307,27 @@ impl Replies {
 
     /// A status and a result, or a text. What has no result was not started.
     #[inline]
-    fn at(&self, Joined(number): Joined) -> (u16, &[u8]) {
-        match self.places.get(number as usize) {
-            Some((status, place)) => {
-                let place = place.start as usize..place.end as usize;
-                (*status, self.body.get(place).unwrap_or_default())
-            }
-            None => (NOT_STARTED, &[]),
-        }
+    fn at(&self, Joined(number): Joined) -> Option<(u16, &[u8])> {
+        let (status, place) = self.places.get(number as usize)?;
+        let place = place.start as usize..place.end as usize;
+        Some((*status, self.body.get(place).unwrap_or_default()))
     }
 }
-
-/// Stands for a status where a batch gave no result; no status of the wire.
-const NOT_STARTED: u16 = u16::MAX;
 
 /// Why a gathered call has no value.
 #[cold]
 pub(super) fn error(
-    ended: Result<(u16, &[u8]), &CallError>,
+    ended: Reply<'_>,
     target: Arc<str>,
     idempotent: bool,
 ) -> CallError {
     match ended {
         Err(error) => error.clone(),
-        Ok((NOT_STARTED, _)) => CallError::Rejected {
+        Ok(None) => CallError::Rejected {
             target,
             reason: Rejection::Deferred("its batch ended before its turn".into()),
         },
-        Ok((status, text)) => {
+        Ok(Some((status, text))) => {
             let text = String::from_utf8_lossy(text).into_owned();
             outcome(status, text, target, idempotent)
         }

@@ -210,7 +210,7 @@ where
         let instant = Instant::now();
         let resting = self.known.values().map(|known| known.window.rests_until());
         let resting = resting
-            .filter(|until| *until > now && !self.queues.is_empty())
+            .filter(|until| *until > now)
             .map(|until| instant + (until - now));
         let patience = self.heard + self.options.patience;
         [self.late, self.end, self.queues.next_wake()]

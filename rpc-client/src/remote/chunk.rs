@@ -316,11 +316,7 @@ impl Replies {
 
 /// Why a gathered call has no value.
 #[cold]
-pub(super) fn error(
-    ended: Reply<'_>,
-    target: Arc<str>,
-    idempotent: bool,
-) -> CallError {
+pub(super) fn error(ended: Reply<'_>, target: Arc<str>, idempotent: bool) -> CallError {
     match ended {
         Err(error) => error.clone(),
         Ok(None) => CallError::Rejected {

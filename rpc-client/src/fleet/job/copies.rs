@@ -237,3 +237,51 @@ where
 fn straggles(expected: Duration) -> Duration {
     expected.saturating_mul(STRAGGLES).max(SOONEST)
 }
+
+#[cfg(test)]
+mod tests {
+    use farcall_shared::error::NotSent;
+
+    use super::*;
+
+    fn lost() -> CallError {
+        CallError::NotSent {
+            target: "x".into(),
+            reason: NotSent::Superseded,
+        }
+    }
+
+    #[test]
+    fn the_first_value_of_two_calls_counts_and_the_other_one_is_stopped() {
+        let mut twins = Twins::default();
+        twins.add(7, 1);
+        twins.launched(7, 2);
+        assert_eq!(twins.ended(7, 2, Value::There), Meaning::Wins(Some(1)));
+        assert_eq!(twins.ended(7, 1, Value::There), Meaning::Nothing);
+        assert_eq!(twins.ended(7, 3, Value::There), Meaning::Itself(None));
+    }
+
+    #[test]
+    fn the_second_loss_of_two_calls_is_told_with_the_first() {
+        let mut twins = Twins::default();
+        twins.add(7, 1);
+        twins.launched(7, 2);
+        let error = lost();
+        assert_eq!(
+            twins.ended(7, 1, Value::None(Some(&error))),
+            Meaning::Nothing
+        );
+        assert!(twins.is_wanted(7));
+        let second = twins.ended(7, 2, Value::None(Some(&error)));
+        assert_eq!(second, Meaning::Itself(Some(error)));
+        assert!(!twins.is_wanted(7));
+    }
+
+    #[test]
+    fn a_loss_whose_copy_was_never_made_is_the_items_own() {
+        let mut twins = Twins::default();
+        twins.add(7, 1);
+        let alone = twins.ended(7, 1, Value::None(Some(&lost())));
+        assert_eq!(alone, Meaning::Itself(None));
+    }
+}

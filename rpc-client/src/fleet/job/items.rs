@@ -121,3 +121,26 @@ pub(super) enum Copied {
     No,
     Yes,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_have_killed_a_member_is_a_suspect_after_its_pause_too() {
+        let mut queues = Queues::default();
+        for (index, kind) in [(1, Kind::Suspect), (2, Kind::Ordinary)] {
+            let item = Item {
+                index,
+                value: (),
+                past: None,
+            };
+            queues.put(item, Duration::from_secs(1), kind);
+        }
+        queues.wake(Instant::now());
+        assert!(queues.suspects.is_empty() && queues.again.is_empty());
+        queues.wake(Instant::now() + Duration::from_secs(2));
+        assert_eq!((queues.suspects[0].index, queues.again[0].index), (1, 2));
+        assert_eq!(queues.next_wake(), None);
+    }
+}

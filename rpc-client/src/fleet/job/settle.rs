@@ -250,7 +250,8 @@ where
 /// Of the ends of an item's two calls, the one that says whether it may be called again.
 fn decisive(error: CallError, other: Option<CallError>) -> CallError {
     match other {
-        Some(other) if is_superseded(&error) || !other.is_worth_retrying() => other,
+        Some(other) if is_superseded(&error) => other,
+        Some(other) if !is_superseded(&other) && !other.is_worth_retrying() => other,
         _ => error,
     }
 }
@@ -264,4 +265,34 @@ fn is_superseded(error: &CallError) -> bool {
             ..
         }
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_losses_the_one_that_forbids_a_repetition_decides() {
+        let unknown = |idempotent| CallError::Unknown {
+            target: "x".into(),
+            reason: Unknown::Cancelled("?".into()),
+            idempotent,
+        };
+        let superseded = || CallError::NotSent {
+            target: "x".into(),
+            reason: NotSent::Superseded,
+        };
+        assert_eq!(decisive(superseded(), None), superseded());
+        assert_eq!(decisive(superseded(), Some(unknown(true))), unknown(true));
+        assert_eq!(decisive(superseded(), Some(unknown(false))), unknown(false));
+        assert_eq!(decisive(unknown(false), Some(superseded())), unknown(false));
+        assert_eq!(
+            decisive(unknown(true), Some(unknown(false))),
+            unknown(false)
+        );
+        assert_eq!(
+            decisive(unknown(false), Some(unknown(true))),
+            unknown(false)
+        );
+    }
 }

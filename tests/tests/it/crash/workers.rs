@@ -1,7 +1,7 @@
 //! Workers that die, stop or are told to go, with calls in flight.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use farcall::names::Selector;
@@ -200,15 +200,23 @@ async fn a_worker_that_is_stopped_is_noticed_by_its_silence_and_the_others_go_on
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn items_that_kill_every_worker_they_touch_are_given_up_and_no_innocent_one_is() {
-    const ITEMS: u64 = 3_000;
+    const ITEMS: u64 = 30_000;
     const POISON: u64 = 1_700;
     let mut children = Vec::new();
     for _ in 0..5 {
         children.push(Child::start("mill").await);
     }
     let fleet: Fleet<MillProxy> = Fleet::of(children.iter().map(|child| &child.uri)).unwrap();
-    let settled = soon(fleet.map_settled(0..ITEMS, |mill, n| mill.eat(n, POISON))).await;
-    let settled = settled.unwrap();
+    // Which items' calls may have run, in the order in which that was heard.
+    let lost = Mutex::new(Vec::new());
+    let eat = async |mill: MillProxy, n| {
+        let end = mill.eat(n, POISON).await;
+        if matches!(end, Err(CallError::Unknown { .. })) {
+            lost.lock().unwrap().push(n);
+        }
+        end
+    };
+    let settled = soon(fleet.map_settled(0..ITEMS, eat)).await.unwrap();
     for (n, result) in (0..).zip(&settled.results) {
         match result {
             Ok(value) => assert_eq!(*value, n),
@@ -221,6 +229,13 @@ async fn items_that_kill_every_worker_they_touch_are_given_up_and_no_innocent_on
         }
     }
     assert_eq!((settled.summary.ok, settled.summary.failed), (ITEMS - 1, 1));
+    let lost = lost.lock().unwrap();
+    assert_eq!(
+        lost[lost.len() - 2..],
+        [POISON; 2],
+        "from its second attempt on it goes alone"
+    );
+    assert_eq!(lost.iter().filter(|n| **n == POISON).count(), 3);
     let answers = soon(fleet.broadcast(|mill| mill.square(2))).await;
     let alive = answers.iter().filter(|(_, end)| end.is_ok()).count();
     assert_eq!(alive, 2, "three were killed");

@@ -85,7 +85,12 @@ async fn a_policy_is_told_of_weights_and_zones_and_may_pick_what_is_not_there() 
         let expected = if place == 1 { "desk.2" } else { "desk.1" };
         let finished = |(name, items): &(String, u64)| (name == expected, *items);
         let shares: Vec<_> = fleet.shares().iter().map(finished).collect();
-        assert!(shares.iter().all(|(here, items)| *items == u64::from(*here)), "{shares:?}");
+        assert!(
+            shares
+                .iter()
+                .all(|(here, items)| *items == u64::from(*here)),
+            "{shares:?}"
+        );
     }
 }
 

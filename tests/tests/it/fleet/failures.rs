@@ -1,10 +1,8 @@
 //! Fleets whose members fail: what goes elsewhere, and what ends the whole.
 
 use std::error::Error;
-use std::time::Duration;
 
 use farcall::{CallError, Fleet, FleetError};
-use tokio::time::Instant;
 
 use super::{Member, fleet};
 use crate::harness::{DeskProxy, NameService, soon};

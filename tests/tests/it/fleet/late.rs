@@ -62,7 +62,14 @@ async fn what_may_not_be_repeated_is_started_once_however_late_it_is() {
     }
     assert!(!recording.is_finished());
     late.miller.open_for_good();
-    assert!(soon(recording).await.unwrap().unwrap().into_iter().eq(0..ITEMS));
+    assert!(
+        soon(recording)
+            .await
+            .unwrap()
+            .unwrap()
+            .into_iter()
+            .eq(0..ITEMS)
+    );
     let mut all = [late.miller.recorded(), quick.miller.recorded()].concat();
     all.sort_unstable();
     assert_eq!(all, (0..ITEMS).collect::<Vec<_>>());

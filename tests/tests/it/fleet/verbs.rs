@@ -68,7 +68,11 @@ async fn for_an_empty_fleet_each_verb_says_so_at_once() {
             "{verb}: {error:?}"
         );
     }
-    assert!(soon(fleet.broadcast(|mill| mill.square(1))).await.is_empty());
+    assert!(
+        soon(fleet.broadcast(|mill| mill.square(1)))
+            .await
+            .is_empty()
+    );
 }
 
 #[tokio::test]
@@ -103,7 +107,14 @@ async fn wait_for_waits_for_members_that_are_not_there_yet() {
     let within = Duration::from_millis(50);
     let error = soon(fleet.wait_for(1, within)).await.unwrap_err();
     assert!(
-        matches!(error, FleetError::TooFew { wanted: 1, known: 0, .. }),
+        matches!(
+            error,
+            FleetError::TooFew {
+                wanted: 1,
+                known: 0,
+                ..
+            }
+        ),
         "{error}"
     );
     assert!(error.to_string().contains("desk.*"), "{error}");

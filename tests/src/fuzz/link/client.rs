@@ -33,7 +33,7 @@ const SQUARE: u16 = 0;
 const ECHO: u16 = 2;
 
 /// How many items a fleet's job has: enough for its calls to come in batches.
-const ITEMS: i64 = 64;
+const ITEMS: i64 = 12;
 
 /// The client that is attacked, a sound daemon that it calls as well, and how its calls ended.
 pub(super) struct Attacked {

@@ -222,7 +222,8 @@ async fn items_that_kill_every_worker_they_touch_are_given_up_and_no_innocent_on
             Ok(value) => assert_eq!(*value, n),
             Err(FleetError::GivenUp {
                 index,
-                attempts: 3,
+                // Those that found a dead worker only count here.
+                attempts: 3..,
                 error: CallError::Unknown { .. },
             }) => assert_eq!((*index as u64, n), (POISON, POISON)),
             Err(other) => panic!("{n}: {other}"),

@@ -162,12 +162,12 @@ async fn calls_that_were_dropped_or_panicked_are_not_counted_as_in_flight() {
     assert_eq!(spy.last()[0].in_flight, 0);
 }
 
-/// Which member answers each of the keys, by the place of its URI.
+/// Which member answers each of the keys, by the place of its URI. Not by a method that may be called a second time.
 async fn owners(fleet: &Fleet<MillProxy>, houses: &[MillHouse], keys: u64) -> BTreeMap<u64, usize> {
     let mut owners = BTreeMap::new();
     for key in 0..keys {
         let unique = 1_000_000 + key;
-        soon(fleet.call_for(&key, |mill| mill.square(unique)))
+        soon(fleet.call_for(&key, |mill| mill.risk(unique)))
             .await
             .unwrap();
         let here = |house: &MillHouse| house.miller.log().last() == Some(&unique);

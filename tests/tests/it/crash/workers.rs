@@ -230,7 +230,7 @@ async fn items_that_kill_every_worker_they_touch_are_given_up_and_no_innocent_on
         }
     }
     assert_eq!((settled.summary.ok, settled.summary.failed), (ITEMS - 1, 1));
-    let lost = lost.lock().unwrap();
+    let lost = lost.into_inner().unwrap();
     assert_eq!(
         lost[lost.len() - 2..],
         [POISON; 2],

@@ -109,7 +109,7 @@ async fn weights_and_zones_decide_where_calls_go() {
     }
     let turns = fleet(&service).await.with_balance(RoundRobin::default());
     for _ in 0..80 {
-        soon(turns.call(|desk| desk.square(3))).await.unwrap();
+        soon(turns.call(|desk| desk.count())).await.unwrap();
     }
     let shares = turns.shares();
     assert!((58..=62).contains(&shares[0].1), "{shares:?}");

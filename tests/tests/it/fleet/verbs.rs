@@ -34,7 +34,7 @@ async fn reduce_keeps_the_order_of_any_number_of_items() {
         assert_eq!(all, expected, "{count} items");
     }
     let calls: usize = houses.iter().map(|h| h.miller.log().len()).sum();
-    assert_eq!(calls, 1 + 2 + 3 + 4 + 6 + 7 + 30 + 999);
+    assert!(calls >= 1 + 2 + 3 + 4 + 6 + 7 + 30 + 999, "{calls}");
 }
 
 #[tokio::test]

@@ -382,11 +382,11 @@ impl Remote {
     fn read<T>(
         &self,
         method: &Selected,
-        ended: Result<(u16, &[u8]), &CallError>,
+        ended: chunk::Reply<'_>,
         read: impl Fn(Codec, &[u8]) -> Result<T, DecodeError>,
     ) -> Result<T, CallError> {
         match ended {
-            Ok((batch::DONE, body)) => {
+            Ok(Some((batch::DONE, body))) => {
                 read(self.shared().codec, body).map_err(|e| CallError::Failed {
                     target: self.target(method),
                     reason: Failure::Unreadable(e.0),
@@ -411,10 +411,12 @@ impl Remote {
         self
     }
 
-    /// True when the object is bound where many calls may come in one message.
-    pub(crate) fn takes_batches(&self) -> bool {
-        let bound = self.shared().bound();
-        bound.is_some_and(|bound| bound.takes_batches())
+    /// Whether the calls of a chunk may come in one message where the object is bound.
+    pub(crate) fn gathers(&self) -> Gathers {
+        match self.shared().bound() {
+            Some(bound) if bound.takes_batches() => Gathers::within(bound.max_message_bytes()),
+            _ => Gathers::Nothing,
+        }
     }
 
     /// Sends the calls that a chunk gathered; `None` if there are none.

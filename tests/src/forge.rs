@@ -4,6 +4,7 @@ mod spoil;
 mod values;
 
 use farcall::descriptor::{DaemonInfoProxy, Descriptor};
+use farcall::parts::wire::batch;
 use farcall::parts::wire::frame::{self, Bind, Bound, CallFrame, Frame, ReplyFrame, Trace, flag};
 use farcall::parts::wire::handshake::{Hello, Side, VERSIONS, Versions, preface};
 use fastrand::Rng;
@@ -282,6 +283,9 @@ fn put_call(out: &mut Vec<u8>, random: &mut Rng) {
         2 | 3 => (flag::NAMED, Some(text(random))),
         4 => (flag::NAMED | flag::TRACE, Some("echo".to_owned())),
         5 => (flag::TRACE, None),
+        6..8 => (flag::BATCH, None),
+        8 if random.bool() => (flag::BATCH | flag::ONEWAY, None),
+        8 => (flag::BATCH | flag::NAMED, Some("square".to_owned())),
         _ => (0, None),
     };
     let mut trace_id = [0; 16];
@@ -296,7 +300,18 @@ fn put_call(out: &mut Vec<u8>, random: &mut Rng) {
     } else {
         number(random) as u16
     };
-    let body = arguments(random, method);
+    let (method, body) = match flags & flag::BATCH {
+        0 => (method, arguments(random, method)),
+        // Mostly of a method that computes.
+        _ => {
+            let method = if random.bool() {
+                random.u16(0..2)
+            } else {
+                method
+            };
+            (method, calls(random, method))
+        }
+    };
     let call = CallFrame {
         flags,
         method,
@@ -320,10 +335,10 @@ fn put_reply(out: &mut Vec<u8>, random: &mut Rng) {
     } else {
         number(random) as u16
     };
-    let body = if status == 0 {
-        arguments(random, 2)
-    } else {
-        text(random).into_bytes()
+    let body = match (status, random.u8(0..4)) {
+        (0, 0) => results(random),
+        (0, _) => arguments(random, 2),
+        _ => text(random).into_bytes(),
     };
     put(
         out,
@@ -333,6 +348,51 @@ fn put_reply(out: &mut Vec<u8>, random: &mut Rng) {
             body: &body,
         }),
     );
+}
+
+/// The calls of a batch, sound as a rule.
+fn calls(random: &mut Rng, method: u16) -> Vec<u8> {
+    let mut body = Vec::new();
+    for arguments in list(random, |random| arguments(random, method)) {
+        let put = batch::put_call(&mut body, |out| {
+            out.extend_from_slice(&arguments);
+            Ok::<_, ()>(())
+        });
+        debug_assert!(put.is_ok());
+    }
+    spoil_batch(&mut body, random);
+    body
+}
+
+/// The results of a batch, sound as a rule.
+pub fn results(random: &mut Rng) -> Vec<u8> {
+    let mut body = Vec::new();
+    for result in list(random, |random| arguments(random, 0)) {
+        put_result(&mut body, &result, random);
+    }
+    spoil_batch(&mut body, random);
+    body
+}
+
+/// A result of a batch, a value more often than not.
+pub fn put_result(body: &mut Vec<u8>, result: &[u8], random: &mut Rng) {
+    let start = body.len();
+    batch::put_result(body, |out| {
+        out.extend_from_slice(result);
+        Ok(())
+    });
+    if random.u8(..) < 32 {
+        let status = number(random) as u16;
+        body[start..start + 2].copy_from_slice(&status.to_le_bytes());
+    }
+}
+
+/// Now and then what is in a batch is not: bytes that are missing, left over or changed.
+pub fn spoil_batch(body: &mut Vec<u8>, random: &mut Rng) {
+    if random.u8(..) < 48 {
+        let donor = bytes(random);
+        spoil(body, &donor, random);
+    }
 }
 
 /// The first few are those that a client has in flight and a daemon gets again and again.

@@ -63,6 +63,15 @@ pub(super) struct Job<P, I: Iterator, R, F, Fut> {
     last_error: Option<String>,
 }
 
+/// What is in flight goes with the job; members are told.
+impl<P, I: Iterator, R, F, Fut> Drop for Job<P, I, R, F, Fut> {
+    fn drop(&mut self) {
+        for (_, flight) in &self.flights {
+            flight.member.load.lock().given_up(flight.items.len());
+        }
+    }
+}
+
 /// A member, and how much it has in flight for this job.
 struct Known<P> {
     member: Arc<Member<P>>,
@@ -242,7 +251,7 @@ where
         let instant = Instant::now();
         let resting = self.known.values().map(|known| known.window.rests_until());
         let resting = resting
-            .filter(|until| *until > now && !self.queues.is_empty())
+            .filter(|until| *until > now)
             .map(|until| instant + (until - now));
         let patience = self.heard + self.options.patience;
         [self.late, self.end, self.queues.next_wake()]

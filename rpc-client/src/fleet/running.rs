@@ -66,6 +66,14 @@ impl<Fut, R> Running<Fut, R> {
 /// Nothing in it is pinned but what boxes hold.
 impl<Fut, R> Unpin for Running<Fut, R> {}
 
+/// Tasks that an item's future spawned may still wait for the gathered calls.
+impl<Fut, R> Drop for Running<Fut, R> {
+    fn drop(&mut self) {
+        let target = || self.remote.uri().to_string().into();
+        self.chunk.abandon(target);
+    }
+}
+
 impl<R, Fut: Future<Output = Result<R, CallError>>> Running<Fut, R> {
     fn poll_futures(&mut self, cx: &mut Context<'_>) {
         for (place, future) in self.futures.iter_mut().enumerate() {

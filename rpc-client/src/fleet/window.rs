@@ -168,11 +168,6 @@ impl Window {
         (time.as_secs_f64() / pace) as usize
     }
 
-    /// A flight of items was given up; that says nothing about the member.
-    pub(super) fn given_up(&mut self, items: usize) {
-        self.landed(items);
-    }
-
     /// A flight of items failed by the member's doing; `jitter` from 0 to 1 is drawn by the caller.
     pub(super) fn failed(&mut self, items: usize, now: Duration, jitter: f64) {
         self.landed(items);

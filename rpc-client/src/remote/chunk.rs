@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use farcall_shared::descriptor::{Descriptor, Runs};
-use farcall_shared::error::{CallError, Rejection};
+use farcall_shared::error::{CallError, Rejection, Unknown};
 use farcall_shared::wire::batch;
 use farcall_shared::wire::codec::Codec;
 use farcall_shared::wire::status::outcome;
@@ -19,8 +19,11 @@ use serde::Serialize;
 /// Arguments longer than this travel alone.
 const MAX_ARGUMENT_BYTES: usize = 16 << 10;
 
-/// Calls are gathered up to so many bytes.
+/// Calls are gathered up to so many bytes, and no more than a part of the longest message that the member takes.
 const MAX_BATCH_BYTES: usize = 1 << 20;
+
+/// That part: one more call is gathered than there is room for.
+const PART_OF_A_MESSAGE: usize = 4;
 
 /// What the calls of a chunk of items have in common.
 #[derive(Debug)]
@@ -58,6 +61,7 @@ enum Calls {
 #[derive(Debug, Default)]
 struct Gathered {
     method: Option<u16>,
+    max_bytes: usize,
     count: u32,
     calls: Vec<u8>,
     waiting: Vec<Waker>,
@@ -84,7 +88,10 @@ impl Chunk {
         copy: u32,
     ) -> Self {
         let calls = match gathers {
-            Gathers::Calls => Calls::Gathering(Gathered::default()),
+            Gathers::UpTo(max_bytes) => Calls::Gathering(Gathered {
+                max_bytes,
+                ..Gathered::default()
+            }),
             Gathers::Nothing => Calls::Sent(Vec::new()),
         };
         Self {
@@ -158,11 +165,11 @@ impl Chunk {
             Some(known) if known != method => return None,
             Some(_) => {}
         }
-        if deadline != self.deadline || gathered.calls.len() > MAX_BATCH_BYTES {
+        if deadline != self.deadline || gathered.calls.len() > gathered.max_bytes {
             return None;
         }
         batch::put_call(&mut gathered.calls, |out| {
-            codec.encode(arguments, out, MAX_ARGUMENT_BYTES)
+            codec.encode(arguments, out, MAX_ARGUMENT_BYTES.min(gathered.max_bytes))
         })
         .ok()?;
         gathered.method = Some(method);
@@ -177,7 +184,7 @@ impl Chunk {
         &self,
         joined: Joined,
         cx: &Context<'_>,
-        read: impl FnOnce(Result<(u16, &[u8]), &CallError>) -> T,
+        read: impl FnOnce(Reply<'_>) -> T,
     ) -> Poll<T> {
         if let Some(ended) = self.ended.get() {
             return Poll::Ready(read(ended.as_ref().map(|replies| replies.at(joined))));
@@ -212,6 +219,7 @@ impl Chunk {
             calls: bytes,
             waiting,
             count,
+            ..
         } = std::mem::take(gathered);
         *calls = Calls::Sent(waiting);
         self.gathered.store(count, Ordering::Relaxed);
@@ -225,12 +233,31 @@ impl Chunk {
 
     /// Stores how the batch ended.
     pub(super) fn end(&self, ended: Result<Vec<u8>, CallError>) {
-        // A chunk ends once.
-        let _ = self.ended.set(ended.map(Replies::new));
-        let before = std::mem::replace(&mut *self.calls.lock(), Calls::Sent(Vec::new()));
-        if let Calls::Sent(waiting) = before {
-            waiting.into_iter().for_each(Waker::wake);
+        self.conclude(ended.map(Replies::new));
+    }
+
+    /// Nobody runs the items any more: calls that others wait for end too.
+    pub(crate) fn abandon(&self, target: impl FnOnce() -> Arc<str>) {
+        if self.ended.get().is_none() {
+            self.conclude(Err(CallError::Unknown {
+                target: target(),
+                reason: Unknown::Cancelled("its fleet's job is over".into()),
+                idempotent: false,
+            }));
         }
+    }
+
+    fn conclude(&self, ended: Result<Replies, CallError>) {
+        // A chunk ends once.
+        if self.ended.set(ended).is_err() {
+            return;
+        }
+        let before = std::mem::replace(&mut *self.calls.lock(), Calls::Sent(Vec::new()));
+        let waiting = match before {
+            Calls::Gathering(gathered) => gathered.waiting,
+            Calls::Sent(waiting) => waiting,
+        };
+        waiting.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -245,11 +272,23 @@ fn note(waiting: &mut Vec<Waker>, cx: &Context<'_>) {
     }
 }
 
+/// The end of a gathered call: its status and its result or text, `None` where it was not started; or why the batch has
+/// none.
+pub(super) type Reply<'a> = Result<Option<(u16, &'a [u8])>, &'a CallError>;
+
 /// Whether the calls of a chunk are gathered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Gathers {
-    Calls,
+    /// Until there are so many bytes of them.
+    UpTo(usize),
     Nothing,
+}
+
+impl Gathers {
+    /// For a member that takes messages of so many bytes.
+    pub(super) fn within(max_message_bytes: usize) -> Self {
+        Self::UpTo(MAX_BATCH_BYTES.min(max_message_bytes / PART_OF_A_MESSAGE))
+    }
 }
 
 impl License {
@@ -278,34 +317,23 @@ impl Replies {
 
     /// A status and a result, or a text. What has no result was not started.
     #[inline]
-    fn at(&self, Joined(number): Joined) -> (u16, &[u8]) {
-        match self.places.get(number as usize) {
-            Some((status, place)) => {
-                let place = place.start as usize..place.end as usize;
-                (*status, self.body.get(place).unwrap_or_default())
-            }
-            None => (NOT_STARTED, &[]),
-        }
+    fn at(&self, Joined(number): Joined) -> Option<(u16, &[u8])> {
+        let (status, place) = self.places.get(number as usize)?;
+        let place = place.start as usize..place.end as usize;
+        Some((*status, self.body.get(place).unwrap_or_default()))
     }
 }
 
-/// Stands for a status where a batch gave no result; no status of the wire.
-const NOT_STARTED: u16 = u16::MAX;
-
 /// Why a gathered call has no value.
 #[cold]
-pub(super) fn error(
-    ended: Result<(u16, &[u8]), &CallError>,
-    target: Arc<str>,
-    idempotent: bool,
-) -> CallError {
+pub(super) fn error(ended: Reply<'_>, target: Arc<str>, idempotent: bool) -> CallError {
     match ended {
         Err(error) => error.clone(),
-        Ok((NOT_STARTED, _)) => CallError::Rejected {
+        Ok(None) => CallError::Rejected {
             target,
             reason: Rejection::Deferred("its batch ended before its turn".into()),
         },
-        Ok((status, text)) => {
+        Ok(Some((status, text))) => {
             let text = String::from_utf8_lossy(text).into_owned();
             outcome(status, text, target, idempotent)
         }

@@ -17,6 +17,9 @@ use crate::wire::status::{Refusal, Status};
 /// Once there are so many bytes of results, no further call of a batch is started.
 const ENOUGH_BYTES: usize = 1 << 20;
 
+/// The same as a part of the longest reply: what is left has room for one more result.
+const ENOUGH_PART: usize = 8;
+
 /// Once a batch ran for so long, no further call of it is started: others wait for the thread too.
 const LONG_ENOUGH: Duration = Duration::from_millis(200);
 
@@ -44,8 +47,9 @@ impl Batch {
         laps.begin();
         let mut rest = &self.calls[..];
         let end = deadline.min(Instant::now() + LONG_ENOUGH);
+        let enough = ENOUGH_BYTES.min(self.max_reply_bytes / ENOUGH_PART);
         let mut unseen = 0;
-        while results.len() < ENOUGH_BYTES && !stopped.load(Ordering::Relaxed) {
+        while results.len() < enough && !stopped.load(Ordering::Relaxed) {
             if unseen >= CALLS_PER_LOOK {
                 unseen = 0;
                 if Instant::now() >= end {

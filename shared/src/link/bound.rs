@@ -146,6 +146,11 @@ impl Bound {
         self.shared().remote.takes_batches
     }
 
+    /// The longest message that both sides take, in bytes.
+    pub fn max_message_bytes(&self) -> usize {
+        self.shared().remote.max_message_bytes as usize
+    }
+
     /// How arguments and results are written.
     pub fn codec(&self) -> Codec {
         self.0.codec

@@ -6,10 +6,14 @@
 )]
 
 mod ask;
+mod balance;
+mod chunks;
 mod failures;
+mod late;
 mod members;
 mod streams;
 mod submitted;
+mod verbs;
 
 use farcall::{Daemon, Fleet, Publication};
 

@@ -3,6 +3,7 @@
 mod desk;
 mod gate;
 mod house;
+mod mill;
 mod outcomes;
 mod wire;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 pub(crate) use desk::{Clerk, Desk, DeskProxy};
 pub(crate) use gate::Gate;
 pub(crate) use house::{House, NameService};
+pub(crate) use mill::{Mill, MillHouse, MillProxy, Miller, mills};
 pub(crate) use outcomes::{assert_ends, assert_unconnected, assert_words, ending};
 pub(crate) use wire::Wire;
 

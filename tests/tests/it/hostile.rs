@@ -5,6 +5,7 @@
     reason = "a test awaits or aborts the tasks it spawns, and they end with its runtime"
 )]
 
+mod batches;
 mod callers;
 mod doors;
 mod flood;

@@ -27,16 +27,18 @@ pub(super) struct Twins(HashMap<usize, Twin>);
 struct Twin {
     /// Calls that have not ended.
     left: u32,
+    /// How the call ended that did, without a value.
+    lost: Option<CallError>,
     finished: bool,
     first: usize,
     second: Option<usize>,
 }
 
 /// What the end of an item's call means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
-    /// What it says: there is no other call, or that one ended without a value.
-    Itself,
+    /// What it says: there is no other call, or that one ended without a value, as told.
+    Itself(Option<CallError>),
     /// The other call is to be stopped, if it is one of a flight that nobody needs now.
     Wins(Option<usize>),
     /// Nothing: the other call has a value, or may still have one.
@@ -52,6 +54,7 @@ impl Twins {
     fn add(&mut self, index: usize, first: usize) {
         let twin = Twin {
             left: 1,
+            lost: None,
             finished: false,
             first,
             second: None,
@@ -68,9 +71,9 @@ impl Twins {
     }
 
     /// A call of the item ended in a flight, with a value or not.
-    pub(super) fn ended(&mut self, index: usize, flight: usize, value: Value) -> Meaning {
+    pub(super) fn ended(&mut self, index: usize, flight: usize, value: Value<'_>) -> Meaning {
         let Some(twin) = self.0.get_mut(&index) else {
-            return Meaning::Itself;
+            return Meaning::Itself(None);
         };
         twin.left = twin.left.saturating_sub(1);
         let other = match twin.first == flight {
@@ -83,8 +86,11 @@ impl Twins {
                 twin.finished = true;
                 Meaning::Wins(other.filter(|_| twin.left > 0))
             }
-            Value::None if twin.left > 0 => Meaning::Nothing,
-            Value::None => Meaning::Itself,
+            Value::None(error) if twin.left > 0 => {
+                twin.lost = error.cloned();
+                Meaning::Nothing
+            }
+            Value::None(_) => Meaning::Itself(twin.lost.take()),
         };
         // Who waits for its second call looks here whether it is wanted.
         if twin.left == 0 {
@@ -96,9 +102,10 @@ impl Twins {
 
 /// Whether a call ended with a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Value {
+pub(super) enum Value<'a> {
     There,
-    None,
+    /// How it did, unless it was given up.
+    None(Option<&'a CallError>),
 }
 
 impl<P, I, R, F, Fut> Job<P, I, R, F, Fut>
@@ -229,4 +236,52 @@ where
 
 fn straggles(expected: Duration) -> Duration {
     expected.saturating_mul(STRAGGLES).max(SOONEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use farcall_shared::error::NotSent;
+
+    use super::*;
+
+    fn lost() -> CallError {
+        CallError::NotSent {
+            target: "x".into(),
+            reason: NotSent::Superseded,
+        }
+    }
+
+    #[test]
+    fn the_first_value_of_two_calls_counts_and_the_other_one_is_stopped() {
+        let mut twins = Twins::default();
+        twins.add(7, 1);
+        twins.launched(7, 2);
+        assert_eq!(twins.ended(7, 2, Value::There), Meaning::Wins(Some(1)));
+        assert_eq!(twins.ended(7, 1, Value::There), Meaning::Nothing);
+        assert_eq!(twins.ended(7, 3, Value::There), Meaning::Itself(None));
+    }
+
+    #[test]
+    fn the_second_loss_of_two_calls_is_told_with_the_first() {
+        let mut twins = Twins::default();
+        twins.add(7, 1);
+        twins.launched(7, 2);
+        let error = lost();
+        assert_eq!(
+            twins.ended(7, 1, Value::None(Some(&error))),
+            Meaning::Nothing
+        );
+        assert!(twins.is_wanted(7));
+        let second = twins.ended(7, 2, Value::None(Some(&error)));
+        assert_eq!(second, Meaning::Itself(Some(error)));
+        assert!(!twins.is_wanted(7));
+    }
+
+    #[test]
+    fn a_loss_whose_copy_was_never_made_is_the_items_own() {
+        let mut twins = Twins::default();
+        twins.add(7, 1);
+        let alone = twins.ended(7, 1, Value::None(Some(&lost())));
+        assert_eq!(alone, Meaning::Itself(None));
+    }
 }

@@ -36,7 +36,7 @@ pub(super) struct Queues<T> {
     /// That another member could not end.
     pub(super) again: VecDeque<Item<T>>,
     /// The same, each not before its time.
-    later: Vec<(Instant, Item<T>)>,
+    later: Vec<(Instant, Item<T>, Kind)>,
 }
 
 /// An item that is in flight already.
@@ -68,7 +68,7 @@ impl<T> Queues<T> {
     /// Has an item wait.
     pub(super) fn put(&mut self, item: Item<T>, pause: Duration, kind: Kind) {
         match kind {
-            _ if !pause.is_zero() => self.later.push((Instant::now() + pause, item)),
+            _ if !pause.is_zero() => self.later.push((Instant::now() + pause, item, kind)),
             Kind::Suspect => self.suspects.push_back(item),
             Kind::Ordinary => self.again.push_back(item),
         }
@@ -76,12 +76,16 @@ impl<T> Queues<T> {
 
     /// Has those go whose time has come.
     pub(super) fn wake(&mut self, now: Instant) {
-        let due = self.later.extract_if(.., |(at, _)| *at <= now);
-        self.again.extend(due.map(|(_, item)| item));
+        for (_, item, kind) in self.later.extract_if(.., |(at, ..)| *at <= now) {
+            match kind {
+                Kind::Suspect => self.suspects.push_back(item),
+                Kind::Ordinary => self.again.push_back(item),
+            }
+        }
     }
 
     pub(super) fn next_wake(&self) -> Option<Instant> {
-        self.later.iter().map(|(at, _)| *at).min()
+        self.later.iter().map(|(at, ..)| *at).min()
     }
 }
 
@@ -116,4 +120,27 @@ pub(super) struct Flight<P, T> {
 pub(super) enum Copied {
     No,
     Yes,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_have_killed_a_member_is_a_suspect_after_its_pause_too() {
+        let mut queues = Queues::default();
+        for (index, kind) in [(1, Kind::Suspect), (2, Kind::Ordinary)] {
+            let item = Item {
+                index,
+                value: (),
+                past: None,
+            };
+            queues.put(item, Duration::from_secs(1), kind);
+        }
+        queues.wake(Instant::now());
+        assert!(queues.suspects.is_empty() && queues.again.is_empty());
+        queues.wake(Instant::now() + Duration::from_secs(2));
+        assert_eq!((queues.suspects[0].index, queues.again[0].index), (1, 2));
+        assert_eq!(queues.next_wake(), None);
+    }
 }

@@ -18,6 +18,9 @@ use crate::fleet::running::Running;
 use crate::fleet::window::Travel;
 use crate::remote::{Chunk, Gathers, License};
 
+/// What calls may take longer than their job, which cancels them at its end.
+const BEHIND: Duration = Duration::from_millis(100);
+
 impl<P, I, R, F, Fut> Job<P, I, R, F, Fut>
 where
     P: Proxy,
@@ -186,12 +189,13 @@ where
         known.window.started(items.len());
         let member = Arc::clone(&known.member);
         let remote = member.proxy.remote().clone();
-        let gathers = match items.len() > 1 && remote.takes_batches() {
-            true => Gathers::Calls,
-            false => Gathers::Nothing,
+        let gathers = match items.len() {
+            1 => Gathers::Nothing,
+            _ => remote.gathers(),
         };
+        // Longer than the job, so that it is the job that is over.
         let left = self.end.map_or(Duration::MAX, |end| {
-            end.saturating_duration_since(Instant::now())
+            end.saturating_duration_since(Instant::now()) + BEHIND
         });
         let deadline = remote.deadline().min(left);
         let copy = match copied {

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use farcall_shared::error::{CallError, Rejection, Unknown};
+use farcall_shared::error::{CallError, NotSent, Rejection, Unknown};
 use tokio::time::Instant;
 
 use super::Job;
@@ -62,6 +62,8 @@ where
         let Some(mut flight) = self.flights.try_remove(ended.id) else {
             return;
         };
+        // Its number may be another flight's now.
+        self.queues.copies.retain(|copy| copy.flight != ended.id);
         let mut tally = Tally::default();
         for (_, result) in &ended.results {
             match result {
@@ -88,7 +90,7 @@ where
         }
         // What was given up has its result from elsewhere.
         for item in flight.items.into_iter().flatten() {
-            self.twins.ended(item.index, ended.id, Value::None);
+            self.twins.ended(item.index, ended.id, Value::None(None));
         }
     }
 
@@ -111,7 +113,7 @@ where
         let mut load = flight.member.load.lock();
         if tally.ok > 0 {
             load.succeeded(items, took / items.max(1) as u32, now);
-        } else if answered + tally.lost > 0 {
+        } else if answered + tally.lost + tally.deferred > 0 {
             if load.failed(items, now) {
                 tracing::debug!(
                     "{} is put aside: it failed again and again",
@@ -130,10 +132,8 @@ where
         }
         if answered > 0 {
             known.window.succeeded(items, answered, flight.began, now);
-        } else if tally.deferred > 0 {
-            known.window.given_up(items);
         } else {
-            // It failed, or others were faster by far.
+            // It failed, or it started nothing of what it got, or others were faster by far.
             known.window.failed(items, now, fastrand::f64());
         }
         if !known.stays && known.window.in_flight() == 0 {
@@ -146,7 +146,7 @@ where
         let runs = method.and_then(|method| descriptor.methods.get(usize::from(method)));
         match (self.travel, runs) {
             (Travel::Unknown, Some(method)) => self.travel = travel(method.runs),
-            (Travel::Chunks, _) if flight.gathers == Gathers::Calls && whole == Whole::No => {
+            (Travel::Chunks, _) if flight.gathers != Gathers::Nothing && whole == Whole::No => {
                 self.travel = Travel::Single;
             }
             _ => {}
@@ -162,16 +162,19 @@ where
         result: Result<R, CallError>,
         paid: bool,
     ) {
-        let value = match result {
+        let value = match &result {
             Ok(_) => Value::There,
-            Err(_) => Value::None,
+            Err(error) => Value::None(Some(error)),
         };
-        match self.twins.ended(item.index, id, value) {
+        let other = match self.twins.ended(item.index, id, value) {
             Meaning::Nothing => return,
-            Meaning::Wins(other) => self.release(other),
-            Meaning::Itself => {}
-        }
-        match result {
+            Meaning::Wins(other) => {
+                self.release(other);
+                None
+            }
+            Meaning::Itself(other) => other,
+        };
+        match result.map_err(|error| decisive(error, other)) {
             Ok(result) => {
                 self.ready.push_back((item.index, Ok(result)));
             }
@@ -199,11 +202,15 @@ where
         paid: bool,
     ) {
         let index = item.index;
-        if let CallError::Rejected {
-            reason: Rejection::Deferred(_),
-            ..
-        } = error
-        {
+        let deferred = matches!(
+            error,
+            CallError::Rejected {
+                reason: Rejection::Deferred(_),
+                ..
+            }
+        );
+        // Another item of its chunk went further elsewhere; this one did nothing yet that may not be repeated.
+        if deferred || is_superseded(&error) {
             self.queues.put(item, Duration::ZERO, Kind::Ordinary);
             return;
         }
@@ -251,5 +258,55 @@ where
         self.last_error = Some(error.to_string());
         self.progress.retried += 1;
         self.queues.put(item, pause, kind);
+    }
+}
+
+/// Of the ends of an item's two calls, the one that says whether it may be called again.
+fn decisive(error: CallError, other: Option<CallError>) -> CallError {
+    match other {
+        Some(other) if is_superseded(&error) => other,
+        Some(other) if !is_superseded(&other) && !other.is_worth_retrying() => other,
+        _ => error,
+    }
+}
+
+/// True for the end of a call that another copy of its item was to make.
+fn is_superseded(error: &CallError) -> bool {
+    matches!(
+        error,
+        CallError::NotSent {
+            reason: NotSent::Superseded,
+            ..
+        }
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_losses_the_one_that_forbids_a_repetition_decides() {
+        let unknown = |idempotent| CallError::Unknown {
+            target: "x".into(),
+            reason: Unknown::Cancelled("?".into()),
+            idempotent,
+        };
+        let superseded = || CallError::NotSent {
+            target: "x".into(),
+            reason: NotSent::Superseded,
+        };
+        assert_eq!(decisive(superseded(), None), superseded());
+        assert_eq!(decisive(superseded(), Some(unknown(true))), unknown(true));
+        assert_eq!(decisive(superseded(), Some(unknown(false))), unknown(false));
+        assert_eq!(decisive(unknown(false), Some(superseded())), unknown(false));
+        assert_eq!(
+            decisive(unknown(true), Some(unknown(false))),
+            unknown(false)
+        );
+        assert_eq!(
+            decisive(unknown(false), Some(unknown(true))),
+            unknown(false)
+        );
     }
 }

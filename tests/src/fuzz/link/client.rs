@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use farcall::parts::wire::frame::{self, Bound, Frame, ReplyFrame};
+use farcall::parts::wire::batch;
+use farcall::parts::wire::frame::{self, Bound, Frame, ReplyFrame, flag};
 use farcall::parts::wire::handshake::Side;
-use farcall::{CallError, Daemon, Remote};
+use farcall::{CallError, Daemon, Fleet, FleetError, Remote};
 use fastrand::Rng;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
@@ -25,8 +26,14 @@ const CALLERS: u64 = 8;
 /// What each call may take.
 const DEADLINE: Duration = Duration::from_secs(1);
 
+/// The number of `square`.
+const SQUARE: u16 = 0;
+
 /// The number of `echo`.
 const ECHO: u16 = 2;
+
+/// How many items a fleet's job has: enough for its calls to come in batches.
+const ITEMS: i64 = 12;
 
 /// The client that is attacked, a sound daemon that it calls as well, and how its calls ended.
 pub(super) struct Attacked {
@@ -46,7 +53,16 @@ impl Attacked {
         let uri = format!("far:target@{}", listener.local_addr()?);
         let endings = Arc::<Mutex<BTreeMap<_, _>>>::default();
         let remote = Remote::unconnected(&uri, TargetProxy::descriptor())?.with_deadline(DEADLINE);
+        let fleet = Fleet::of([&uri])?.with_deadline(DEADLINE);
         let mut callers = JoinSet::new();
+        let heard = Arc::clone(&endings);
+        callers.spawn(async move {
+            loop {
+                let ending = map(&fleet).await;
+                let mut endings = heard.lock().unwrap_or_else(PoisonError::into_inner);
+                *endings.entry(ending).or_default() += 1;
+            }
+        });
         for number in 0..CALLERS {
             let (proxy, endings) = (TargetProxy::over(remote.clone()), Arc::clone(&endings));
             callers.spawn(async move {
@@ -122,6 +138,18 @@ async fn call(proxy: &TargetProxy, caller: u64, round: u64) -> &'static str {
     }
 }
 
+/// A fleet's job, and how it ended.
+async fn map(fleet: &Fleet<TargetProxy>) -> &'static str {
+    let mapping = fleet.map_settled(0..ITEMS, |proxy, n| proxy.square(n));
+    match tokio::time::timeout(DEADLINE + TOO_LONG, mapping).await {
+        Err(_) => HUNG,
+        Ok(Ok(settled)) if settled.results.len() == ITEMS as usize => "Settled",
+        Ok(Ok(_)) => HUNG,
+        Ok(Err(FleetError::Deadline { .. })) => "Late",
+        Ok(Err(_)) => "Nobody",
+    }
+}
+
 impl Victim for Attacked {
     async fn attack(&mut self, inputs: &[Vec<u8>], random: &mut Rng) -> Result<Came, String> {
         let io = |e: std::io::Error| format!("no connection: {e}");
@@ -163,7 +191,20 @@ fn answer(frame: &Frame<'_>, out: &mut Vec<u8>, random: &mut Rng) {
             },
         ),
         // The text that it got, as it came.
-        Frame::Call(call) if call.method == ECHO && random.bool() => {
+        Frame::Call(call) if call.flags & flag::BATCH != 0 => {
+            let (mut rest, mut body) = (call.body, Vec::new());
+            while let Some(arguments) = batch::next_call(&mut rest) {
+                forge::put_result(&mut body, arguments, random);
+            }
+            forge::spoil_batch(&mut body, random);
+            let reply = ReplyFrame {
+                status: 0,
+                id: call.id,
+                body: &body,
+            };
+            forge::put(out, &Frame::Reply(reply));
+        }
+        Frame::Call(call) if call.method == SQUARE || call.method == ECHO && random.bool() => {
             let reply = ReplyFrame {
                 status: 0,
                 id: call.id,

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::io;
 
 use farcall::parts::wire::frame::{self, Frame, LENGTH_BYTES};
-use farcall::parts::wire::handshake::{Hello, PREFACE_BYTES, Side, VERSIONS, preface};
+use farcall::parts::wire::handshake::{Hello, PREFACE_BYTES, Side, VERSIONS, feature, preface};
 use fastrand::Rng;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -36,7 +36,7 @@ pub(super) fn greeting(side: Side) -> Vec<u8> {
         session: 1,
         max_message_bytes: 1 << 20,
         max_calls_in_flight: 1_000,
-        features: 0,
+        features: feature::BATCHES,
         software: "fuzz".into(),
         credentials: Vec::new(),
     };

@@ -8,7 +8,7 @@ use farcall::{Address, Daemon, Limits, Publication, Uri};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child as Process, ChildStdin, Command};
 
-use crate::harness::{Clerk, Desk, LOOPBACK, soon};
+use crate::harness::{Clerk, Desk, LOOPBACK, Mill, Miller, soon};
 use crate::hostile::{Open, Probe};
 
 const ROLE: &str = "FARCALL_TEST_ROLE";
@@ -27,6 +27,7 @@ impl Child {
     /// Starts a role, `NAME KEY=VALUE …`, and waits until it is ready:
     ///
     /// * `worker [ns=H:P name=NAME [group=yes]] [gate=open] [stall_ms=N]`: hosts a [`Desk`];
+    /// * `mill`: hosts a [`Mill`], its gates open;
     /// * `ns [at=H:P] store=STORE`.
     pub(crate) async fn start(role: &str) -> Self {
         let program = std::env::current_exe().unwrap();
@@ -147,6 +148,7 @@ fn acts_a_role() {
     let (name, settings) = role.split_once(' ').unwrap_or((&role, ""));
     match name {
         "worker" => runtime.block_on(work(&Settings(settings))),
+        "mill" => runtime.block_on(mill()),
         "ns" => runtime.block_on(name_names(&Settings(settings))),
         _ => panic!("no role is called {name}"),
     }
@@ -193,6 +195,15 @@ async fn work(settings: &Settings<'_>) {
             daemon.publish_as(name, clerk.serve(), how).await.unwrap()
         }
     };
+    println!("{READY}{uri}");
+    daemon.run_until_ctrl_c().await.unwrap();
+}
+
+async fn mill() {
+    let daemon = Daemon::bind(LOOPBACK).await.unwrap();
+    let miller = Miller::new();
+    miller.open_for_good();
+    let uri = daemon.register("mill", miller.serve()).unwrap();
     println!("{READY}{uri}");
     daemon.run_until_ctrl_c().await.unwrap();
 }

@@ -1,16 +1,16 @@
 //! Workers that die, stop or are told to go, with calls in flight.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use farcall::names::Selector;
-use farcall::{CallError, Fleet};
+use farcall::{CallError, Fleet, FleetError};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::child::Child;
-use crate::harness::{DeskProxy, NameService, soon};
+use crate::harness::{DeskProxy, MillProxy, NameService, soon};
 
 async fn worker(service: &NameService, name: &str, settings: &str) -> Child {
     Child::start(&format!(
@@ -196,4 +196,48 @@ async fn a_worker_that_is_stopped_is_noticed_by_its_silence_and_the_others_go_on
         soon(direct.count()).await.unwrap() > 50,
         "it is called again once it goes on"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn items_that_kill_every_worker_they_touch_are_given_up_and_no_innocent_one_is() {
+    const ITEMS: u64 = 30_000;
+    const POISON: u64 = 1_700;
+    let mut children = Vec::new();
+    for _ in 0..5 {
+        children.push(Child::start("mill").await);
+    }
+    let fleet: Fleet<MillProxy> = Fleet::of(children.iter().map(|child| &child.uri)).unwrap();
+    // Which items' calls may have run, in the order in which that was heard.
+    let lost = Mutex::new(Vec::new());
+    let eat = async |mill: MillProxy, n| {
+        let end = mill.eat(n, POISON).await;
+        if matches!(end, Err(CallError::Unknown { .. })) {
+            lost.lock().unwrap().push(n);
+        }
+        end
+    };
+    let settled = soon(fleet.map_settled(0..ITEMS, eat)).await.unwrap();
+    for (n, result) in (0..).zip(&settled.results) {
+        match result {
+            Ok(value) => assert_eq!(*value, n),
+            Err(FleetError::GivenUp {
+                index,
+                // Those that found a dead worker only count here.
+                attempts: 3..,
+                error: CallError::Unknown { .. },
+            }) => assert_eq!((*index as u64, n), (POISON, POISON)),
+            Err(other) => panic!("{n}: {other}"),
+        }
+    }
+    assert_eq!((settled.summary.ok, settled.summary.failed), (ITEMS - 1, 1));
+    let lost = lost.into_inner().unwrap();
+    assert_eq!(
+        lost[lost.len() - 2..],
+        [POISON; 2],
+        "from its second attempt on it goes alone"
+    );
+    assert_eq!(lost.iter().filter(|n| **n == POISON).count(), 3);
+    let answers = soon(fleet.broadcast(|mill| mill.square(2))).await;
+    let alive = answers.iter().filter(|(_, end)| end.is_ok()).count();
+    assert_eq!(alive, 2, "three were killed");
 }

@@ -75,6 +75,10 @@ impl Script {
         }
     }
 
+    pub(super) fn address(&self) -> &Address {
+        &self.address
+    }
+
     pub(super) async fn desk(&self) -> DeskProxy {
         let uri = format!("far:desk@{}", self.address);
         soon(DeskProxy::connect(&uri)).await.unwrap()

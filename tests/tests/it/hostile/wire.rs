@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use farcall::descriptor::Descriptor;
 use farcall::{Address, Limits};
+use farcall_shared::wire::batch;
 use farcall_shared::wire::codec::Codec;
 use farcall_shared::wire::frame::{self, Bind, Bound, CallFrame, Frame, LENGTH_BYTES};
 use farcall_shared::wire::handshake::{Hello, PREFACE_BYTES, Side, VERSIONS, preface};
@@ -14,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
-use crate::harness::{DeskProxy, soon};
+use crate::harness::{DeskProxy, MillProxy, soon};
 
 /// The number of `echo` in the desk's trait.
 pub(super) const ECHO: u16 = 1;
@@ -87,6 +88,8 @@ pub(super) enum Said {
     Bound(u32, u16, String),
     Bind(u32),
     Call(u32, bool),
+    /// Its id, its method and the arguments of its calls.
+    Batch(u32, u16, Vec<Vec<u8>>),
     Cancel(u32),
     Fault(String),
     Ping,
@@ -98,6 +101,11 @@ pub(super) enum Said {
 }
 
 pub(super) fn hello(side: Side) -> Vec<u8> {
+    hello_with(side, 0)
+}
+
+/// A hello that says which features its side has.
+pub(super) fn hello_with(side: Side, features: u64) -> Vec<u8> {
     let limits = Limits::default();
     let mut out = preface(VERSIONS).to_vec();
     let hello = Hello {
@@ -105,7 +113,7 @@ pub(super) fn hello(side: Side) -> Vec<u8> {
         session: 1,
         max_message_bytes: limits.max_message_bytes,
         max_calls_in_flight: limits.max_calls_in_flight,
-        features: 0,
+        features,
         software: "by hand".into(),
         credentials: Vec::new(),
     };
@@ -204,6 +212,11 @@ impl Raw {
                 ..
             }) => Said::Bound(handle, status, text.into()),
             Frame::Bind(bind) => Said::Bind(bind.handle),
+            Frame::Call(call) if call.flags & frame::flag::BATCH != 0 => {
+                let mut rest = call.body;
+                let calls = std::iter::from_fn(|| batch::next_call(&mut rest).map(<[u8]>::to_vec));
+                Said::Batch(call.id, call.method, calls.collect())
+            }
             Frame::Call(call) => Said::Call(call.id, call.flags & frame::flag::ONEWAY != 0),
             Frame::Cancel(id) => Said::Cancel(id),
             Frame::Fault(text) => Said::Fault(text.into()),
@@ -290,6 +303,11 @@ pub(super) fn bind_probe(handle: u32, codec: Codec) -> Vec<u8> {
     bind_to("probe", ProbeProxy::descriptor(), handle, codec)
 }
 
+/// A bind of the mill.
+pub(super) fn bind_mill(handle: u32, codec: Codec) -> Vec<u8> {
+    bind_to("mill", MillProxy::descriptor(), handle, codec)
+}
+
 fn bind_to(object: &str, descriptor: &Descriptor, handle: u32, codec: Codec) -> Vec<u8> {
     let mut out = Vec::new();
     frame::put_bind(
@@ -334,6 +352,65 @@ pub(super) fn call_with(id: u32, handle: u32, method: u16, body: &[u8]) -> Vec<u
     out.extend_from_slice(body);
     frame::end(&mut out, start);
     out
+}
+
+/// A call of the object at handle 0 that stands for as many as there are arguments.
+pub(super) fn batch_call(id: u32, method: u16, calls: &[Vec<u8>]) -> Vec<u8> {
+    batch_with(id, method, &batch_of(calls), |_| {})
+}
+
+/// The same with any body, its header changed.
+pub(super) fn batch_with(
+    id: u32,
+    method: u16,
+    body: &[u8],
+    change: impl FnOnce(&mut CallFrame<'_>),
+) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut head = CallFrame {
+        flags: frame::flag::BATCH,
+        method,
+        id,
+        handle: 0,
+        deadline_ms: 60_000,
+        trace: None,
+        name: None,
+        body: &[],
+    };
+    change(&mut head);
+    let start = frame::begin_call(&mut out, &head);
+    out.extend_from_slice(body);
+    frame::end(&mut out, start);
+    out
+}
+
+/// The body of a batch.
+pub(super) fn batch_of(calls: &[Vec<u8>]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for call in calls {
+        let written = batch::put_call(&mut body, |out| {
+            out.extend_from_slice(call);
+            Ok::<_, ()>(())
+        });
+        written.unwrap();
+    }
+    body
+}
+
+/// Arguments of each of these calls.
+pub(super) fn arguments<A: Serialize>(calls: impl IntoIterator<Item = A>) -> Vec<Vec<u8>> {
+    let written = |call| {
+        let mut out = Vec::new();
+        Codec::Postcard.encode(&call, &mut out, 1 << 20).unwrap();
+        out
+    };
+    calls.into_iter().map(written).collect()
+}
+
+/// The results in the reply to a batch.
+pub(super) fn results(mut body: &[u8]) -> Vec<(u16, Vec<u8>)> {
+    let next = || batch::next_result(&mut body).map(|(status, result)| (status, result.to_vec()));
+    std::iter::from_fn(next).collect()
 }
 
 /// A reply with a result.

@@ -419,6 +419,11 @@ impl Remote {
         }
     }
 
+    /// The end of a gathered call that was not started.
+    pub(crate) fn deferred(&self) -> CallError {
+        chunk::error(Ok(None), Arc::clone(&self.shared().label), true)
+    }
+
     /// Sends the calls that a chunk gathered; `None` if there are none.
     pub(crate) fn send_gathered(
         self,

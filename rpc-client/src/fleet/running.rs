@@ -17,6 +17,8 @@ pub(super) struct Running<Fut, R> {
     remote: Remote,
     futures: Places<Fut>,
     left: usize,
+    /// Futures that made one call each so far, which was gathered: its number, and the future's place.
+    only_calls: Vec<(u32, usize)>,
     results: Vec<(usize, Result<R, CallError>)>,
     stage: Stage,
 }
@@ -56,6 +58,7 @@ impl<Fut, R> Running<Fut, R> {
             chunk,
             remote,
             left: futures.len(),
+            only_calls: Vec::new(),
             results: Vec::with_capacity(futures.len()),
             futures,
             stage: Stage::Begins,
@@ -88,6 +91,46 @@ impl<R, Fut: Future<Output = Result<R, CallError>>> Running<Fut, R> {
         }
     }
 
+    /// Polls futures up to their calls, which are gathered.
+    fn begin(&mut self, cx: &mut Context<'_>) {
+        self.chunk.begin(cx);
+        self.only_calls.reserve(self.futures.len());
+        for (place, future) in self.futures.iter_mut().enumerate() {
+            let Some(running) = future.as_mut().as_pin_mut() else {
+                continue;
+            };
+            let before = self.chunk.calls();
+            if let Poll::Ready(result) = running.poll(cx) {
+                future.set(None);
+                self.left -= 1;
+                self.results.push((place, result));
+            } else if let Some(number) = before.only_one_until(self.chunk.calls()) {
+                self.only_calls.push((number, place));
+            }
+        }
+    }
+
+    /// Takes back the items whose only call was not started: for whoever wrote their futures it never happened.
+    fn take_back(&mut self) {
+        let Some(started) = self.chunk.started() else {
+            return;
+        };
+        let first = self
+            .only_calls
+            .partition_point(|(number, _)| *number < started);
+        for (_, place) in self.only_calls.drain(first..) {
+            if let Some(future) = self
+                .futures
+                .get_mut(place)
+                .filter(|future| future.is_some())
+            {
+                future.set(None);
+                self.left -= 1;
+                self.results.push((place, Err(self.remote.deferred())));
+            }
+        }
+    }
+
     fn ended(&mut self, whole: Whole) -> Poll<Ended<Fut, R>> {
         let mut places = std::mem::take(&mut self.futures);
         places.iter_mut().for_each(|place| place.set(None));
@@ -112,7 +155,7 @@ impl<R, Fut: Future<Output = Result<R, CallError>>> Future for Running<Fut, R> {
         loop {
             match &mut this.stage {
                 Stage::Begins => {
-                    this.poll_futures(cx);
+                    this.begin(cx);
                     let sends = this.remote.clone().send_gathered(Arc::clone(&this.chunk));
                     this.stage = sends.map_or(Stage::Sent, Stage::Sends);
                     if matches!(this.stage, Stage::Sent) {
@@ -128,6 +171,7 @@ impl<R, Fut: Future<Output = Result<R, CallError>>> Future for Running<Fut, R> {
                         break;
                     }
                     this.stage = Stage::Sent;
+                    this.take_back();
                     this.poll_futures(cx);
                     break;
                 }

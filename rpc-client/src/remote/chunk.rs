@@ -39,6 +39,10 @@ pub(crate) struct Chunk {
     copy: u32,
     /// The method of the first call, plus one.
     first_method: AtomicU32,
+    /// How many calls were made, gathered or not; not exact while several threads make some.
+    made: AtomicU32,
+    /// The last call that the runner itself gathered, plus one.
+    last_own: AtomicU32,
     /// How many calls were sent together.
     gathered: AtomicU32,
     cancelled: AtomicBool,
@@ -75,6 +79,22 @@ struct Replies {
     places: Vec<(u16, Range<u32>)>,
 }
 
+/// How many calls were made, and which the runner gathered last.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SoFar {
+    made: u32,
+    last_own: u32,
+}
+
+impl SoFar {
+    /// The number of the gathered call that is the only one made meanwhile.
+    #[inline]
+    pub(crate) fn only_one_until(self, now: Self) -> Option<u32> {
+        let one = now.made == self.made.wrapping_add(1) && now.last_own != self.last_own;
+        one.then(|| now.last_own - 1)
+    }
+}
+
 /// A call that was gathered, by its place.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Joined(u32);
@@ -101,6 +121,8 @@ impl Chunk {
             license,
             copy,
             first_method: AtomicU32::new(0),
+            made: AtomicU32::new(0),
+            last_own: AtomicU32::new(0),
             gathered: AtomicU32::new(0),
             cancelled: AtomicBool::new(false),
             runner: AtomicWaker::new(),
@@ -138,7 +160,31 @@ impl Chunk {
             let method = u32::from(method) + 1;
             self.first_method.store(method, Ordering::Relaxed);
         }
+        let made = self.made.load(Ordering::Relaxed);
+        self.made.store(made.wrapping_add(1), Ordering::Relaxed);
         idempotent || self.license.is_for(self.copy)
+    }
+
+    /// Whoever polls with this context runs the items.
+    pub(crate) fn begin(&self, cx: &Context<'_>) {
+        if let Calls::Gathering(gathered) = &mut *self.calls.lock() {
+            gathered.waiting.push(cx.waker().clone());
+        }
+    }
+
+    /// The calls so far; told apart from those after an item's future was polled.
+    #[inline]
+    pub(crate) fn calls(&self) -> SoFar {
+        SoFar {
+            made: self.made.load(Ordering::Relaxed),
+            last_own: self.last_own.load(Ordering::Relaxed),
+        }
+    }
+
+    /// How many of the gathered calls were started, once that is known: the others may be made anew.
+    pub(crate) fn started(&self) -> Option<u32> {
+        let replies = self.ended.get()?.as_ref().ok()?;
+        u32::try_from(replies.places.len()).ok()
     }
 
     /// Gathers a call, whose end wakes the waker; `None` when it has to travel by itself.
@@ -174,7 +220,12 @@ impl Chunk {
         .ok()?;
         gathered.method = Some(method);
         gathered.count += 1;
-        note(&mut gathered.waiting, cx);
+        let runner = gathered.waiting.first();
+        if runner.is_some_and(|runner| runner.will_wake(cx.waker())) {
+            self.last_own.store(gathered.count, Ordering::Relaxed);
+        } else {
+            note(&mut gathered.waiting, cx);
+        }
         Some(Joined(gathered.count - 1))
     }
 

@@ -219,6 +219,16 @@ async fn long_arguments_and_long_results_come_among_short_ones() {
             .eq((0..300).map(count))
     );
     assert_eq!(started(&houses) - before, 300, "none is started twice");
+
+    // Whoever takes errors for values sees none of those that are the fleet's own affair.
+    let count = |n: u64| if n > 150 { (1 << 20) + n } else { n % 10 };
+    let call = |mill: MillProxy, n: u64| async move { Ok(mill.bytes(n).await.map(|b| b.len())) };
+    let results = soon(fleet.map((0..300).map(count), call)).await.unwrap();
+    assert!(
+        results
+            .into_iter()
+            .eq((0..300).map(|n| Ok(count(n) as usize)))
+    );
 }
 
 /// Nothing longer than 64 KiB goes to or comes from this one.

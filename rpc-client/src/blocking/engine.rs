@@ -100,46 +100,61 @@ impl Wake for Alarm {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+    use std::pin::Pin;
     use std::sync::mpsc;
+    use std::time::Duration;
 
+    use tokio::sync::mpsc::unbounded_channel;
     use tokio::sync::oneshot;
 
     use super::*;
 
+    /// A test whose wait never ends fails.
+    fn soon(body: impl FnOnce() + Send + 'static) {
+        let (ended, ends) = mpsc::channel();
+        thread::spawn(move || {
+            body();
+            ended.send(())
+        });
+        ends.recv_timeout(Duration::from_secs(10)).unwrap();
+    }
+
     #[test]
     fn a_wait_inside_a_wait_swallows_no_wake() {
-        let engine = Engine::start().unwrap();
-        let (first, mut told) = oneshot::channel();
-        let (begun, begins) = mpsc::channel();
-        let other = thread::spawn(move || {
-            begins.recv().unwrap();
-            first.send(()).unwrap();
+        soon(|| {
+            let engine = Engine::start().unwrap();
+            let (first, mut told) = oneshot::channel();
+            let mut first = Some(first);
+            let outer = poll_fn(|cx| {
+                let polled = Pin::new(&mut told).poll(cx);
+                if let Some(first) = first.take() {
+                    // The outer future is woken here, where another one is waited for.
+                    first.send(()).unwrap();
+                    let mut is_first = true;
+                    engine.wait(poll_fn(|cx| {
+                        if std::mem::take(&mut is_first) {
+                            cx.waker().wake_by_ref();
+                            return Poll::Pending;
+                        }
+                        Poll::Ready(())
+                    }));
+                }
+                polled
+            });
+            engine.wait(outer).unwrap();
         });
-        let mut other = Some(other);
-        let outer = std::future::poll_fn(|cx| {
-            let polled = std::pin::Pin::new(&mut told).poll(cx);
-            if polled.is_pending() {
-                begun.send(()).unwrap();
-                // The wake of the outer future comes in here, where another one is waited for.
-                other.take().unwrap().join().unwrap();
-                let (second, told) = oneshot::channel();
-                thread::spawn(move || second.send(()));
-                engine.wait(told).unwrap();
-            }
-            polled
-        });
-        engine.wait(outer).unwrap();
     }
 
     #[test]
     fn a_task_may_wait_for_more_than_its_budget() {
-        let elsewhere = Builder::new_current_thread().build().unwrap();
-        let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
-        (0..1_000).for_each(|n| sender.send(n).unwrap());
-        let task = async {
+        soon(|| {
+            let elsewhere = Builder::new_current_thread().build().unwrap();
+            let (sender, mut receiver) = unbounded_channel();
+            (0..1_000).for_each(|n| sender.send(n).unwrap());
             let engine = Engine::start().unwrap();
-            (0..1_000).all(|n| engine.wait(receiver.recv()) == Some(n))
-        };
-        assert!(elsewhere.block_on(async { tokio::join!(task).0 }));
+            let task = async { (0..1_000).all(|n| engine.wait(receiver.recv()) == Some(n)) };
+            assert!(elsewhere.block_on(async { tokio::join!(task).0 }));
+        });
     }
 }

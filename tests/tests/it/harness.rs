@@ -4,6 +4,7 @@ mod desk;
 mod gate;
 mod house;
 mod outcomes;
+mod town;
 mod wire;
 
 use std::future::{Future, poll_fn};
@@ -16,6 +17,7 @@ pub(crate) use desk::{Clerk, Desk, DeskProxy};
 pub(crate) use gate::Gate;
 pub(crate) use house::{House, NameService};
 pub(crate) use outcomes::{assert_ends, assert_unconnected, assert_words, ending};
+pub(crate) use town::Town;
 pub(crate) use wire::Wire;
 
 /// A free port of this machine alone.

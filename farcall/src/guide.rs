@@ -434,6 +434,56 @@ pub mod map_reduce {
     //!     counts.sort_by(|a, b| b.cmp(a));
     //!     counts.truncate(3);
     //!     counts
+    //! }
+    //!
+    //! # #[tokio::main]
+    //! # async fn main() -> anyhow::Result<()> {
+    //! # let ns = names::Server::bind("localhost:0", "memory").await?;
+    //! # let at = ns.address();
+    //! // A worker program; here two workers in one.
+    //! let daemon = Daemon::builder().names(at.to_string()).bind("localhost:0").await?;
+    //! for name in ["words.1", "words.2"] {
+    //!     daemon.publish(name, map_reduce::worker(WordCount)).await?;
+    //! }
+    //!
+    //! // The caller.
+    //! let fleet = Fleet::<WorkerProxy>::find(&format!("farname:words.*@{at}")).await?;
+    //! let texts = (0..100).map(|n| format!("a rose is a rose is a rose number {n}"));
+    //! let (top, report) = map_reduce::run::<WordCount>(&fleet, texts).await?;
+    //! let expected = [(300, "rose"), (300, "a"), (200, "is")].map(|(times, word)| (times, word.to_owned()));
+    //! assert_eq!(top, expected);
+    //! // How the work was spread; it names a partition that is heavy, and the key that makes it so.
+    //! println!("{report}");
+    //! # Ok(())
+    //! # }
+    //! ```
+    //!
+    //! | step | where | what |
+    //! |---|---|---|
+    //! | map | any worker, chunk by chunk | `map` and `combine`; one block for each partition, kept there |
+    //! | reduce | any worker, partition by partition | fetches its blocks from the others; `combine` and `finish` |
+    //! | merge | the worker that has the first of two | fetches the second; `merge`, until one is left |
+    //!
+    //! The inputs go out through the caller, and the last output comes back; all else goes from worker to worker, which
+    //! must reach each other under the URIs that the fleet knows. Values are combined in the order of the inputs and outputs
+    //! merged in that of the partitions, so both need be associative only.
+    //!
+    //! # What goes wrong
+    //!
+    //! When a worker is lost, its chunks are mapped again and its partitions reduced again elsewhere; each chunk counts once
+    //! in the result. An input whose `map` panics ends the job with
+    //! [`MapReduceError::Input`](crate::map_reduce::MapReduceError), which names it; so does a worker whose memory is full.
+    //!
+    //! | bound | default | past it |
+    //! |---|---|---|
+    //! | [`WorkerLimits`](crate::map_reduce::WorkerLimits)`::max_bytes`, for all jobs | 1 GiB | Full |
+    //! | `max_jobs` at a time | 64 | Full |
+    //! | `max_chunk_keys` of one chunk | 16,777,216 | Full |
+    //! | one input, one block, one output | 64 MiB | Input, Full |
+    //! | partitions; [`Settings`](crate::map_reduce::Settings) says how many | 4,096 | Partitions |
+    //! | rounds in which lost data is made again | 16 | Lost |
+    //! | `deadline` of one chunk, partition or merge | 10 min | as a lost worker; given up after 10 attempts |
+    //! | `lease` of a job whose caller is gone | 30 s | the workers free its data |
 }
 
 pub mod work {
@@ -532,20 +582,6 @@ pub mod peers {
     //! # async fn main() -> anyhow::Result<()> {
     //! # let ns = names::Server::bind("localhost:0", "memory").await?;
     //! # let at = ns.address();
-    //! // A worker program; here two workers in one.
-    //! let daemon = Daemon::builder().names(at.to_string()).bind("localhost:0").await?;
-    //! for name in ["words.1", "words.2"] {
-    //!     daemon.publish(name, map_reduce::worker(WordCount)).await?;
-    //! }
-    //!
-    //! // The caller.
-    //! let fleet = Fleet::<WorkerProxy>::find(&format!("farname:words.*@{at}")).await?;
-    //! let texts = (0..100).map(|n| format!("a rose is a rose is a rose number {n}"));
-    //! let (top, report) = map_reduce::run::<WordCount>(&fleet, texts).await?;
-    //! let expected = [(300, "rose"), (300, "a"), (200, "is")].map(|(times, word)| (times, word.to_owned()));
-    //! assert_eq!(top, expected);
-    //! // How the work was spread; it names a partition that is heavy, and the key that makes it so.
-    //! println!("{report}");
     //! let mut daemons = Vec::new();
     //! for name in ["node.ann", "node.bob", "node.cid"] {
     //!     let daemon = Daemon::builder().names(at.to_string()).bind("localhost:0").await?;
@@ -564,32 +600,6 @@ pub mod peers {
     //! # }
     //! ```
     //!
-    //! | step | where | what |
-    //! |---|---|---|
-    //! | map | any worker, chunk by chunk | `map` and `combine`; one block for each partition, kept there |
-    //! | reduce | any worker, partition by partition | fetches its blocks from the others; `combine` and `finish` |
-    //! | merge | the worker that has the first of two | fetches the second; `merge`, until one is left |
-    //!
-    //! The inputs go out through the caller, and the last output comes back; all else goes from worker to worker, which
-    //! must reach each other under the URIs that the fleet knows. Values are combined in the order of the inputs and outputs
-    //! merged in that of the partitions, so both need be associative only.
-    //!
-    //! # What goes wrong
-    //!
-    //! When a worker is lost, its chunks are mapped again and its partitions reduced again elsewhere; each chunk counts once
-    //! in the result. An input whose `map` panics ends the job with
-    //! [`MapReduceError::Input`](crate::map_reduce::MapReduceError), which names it; so does a worker whose memory is full.
-    //!
-    //! | bound | default | past it |
-    //! |---|---|---|
-    //! | [`WorkerLimits`](crate::map_reduce::WorkerLimits)`::max_bytes`, for all jobs | 1 GiB | Full |
-    //! | `max_jobs` at a time | 64 | Full |
-    //! | `max_chunk_keys` of one chunk | 16,777,216 | Full |
-    //! | one input, one block, one output | 64 MiB | Input, Full |
-    //! | partitions; [`Settings`](crate::map_reduce::Settings) says how many | 4,096 | Partitions |
-    //! | rounds in which lost data is made again | 16 | Lost |
-    //! | `deadline` of one chunk, partition or merge | 10 min | as a lost worker; given up after 10 attempts |
-    //! | `lease` of a job whose caller is gone | 30 s | the workers free its data |
     //! A node that dies stays in the list until its lease ends, 10 s later; calls to it fail at once, so try the next. To
     //! learn of a death at once, keep a call in flight at the node that matters: it ends with its connection. The example
     //! program `ring` does both.

@@ -272,7 +272,8 @@ pub mod fleets {
     //! assert_eq!((squares[20], last), (400, 500));
     //! assert_eq!(fleet.shares().iter().map(|(_, items)| items).sum::<u64>(), 500);
     //!
-    //! // A bar on stderr with the rate, the time that is left and the shares, where stderr is a terminal.
+    //! // A bar on stderr with the rate, the time that is left and the shares, where stderr is a terminal. Programs that print
+    //! // meanwhile keep a `progress::Bar` and print inside its `suspend`.
     //! fleet.map_with(0..500, |worker, n| worker.process(n), farcall::progress::bar()).await?;
     //! # Ok(())
     //! # }
@@ -296,55 +297,7 @@ pub mod fleets {
     //! | ask every member, and take the first value | `race` |
     //! | ask every member, and take the first `k` values | `quorum(k, …)` |
     //!
-    //! Programs that print while a bar is shown keep a [`progress::Bar`](crate::progress::Bar) and print inside its
-    //! `suspend`. [`Fleet::of`](crate::Fleet::of) makes one of a list of URIs, without a name service if they are `far:` URIs.
-}
-
-pub mod blocking {
-    //! Programs without async code: the same proxies and fleets, by functions that wait.
-    //!
-    //! ```
-    //! use farcall::blocking::{self, Fleet};
-    //! # #[farcall::remote]
-    //! # pub trait Worker { #[idempotent] fn process(&self, data: i64) -> i64; }
-    //! # struct Squarer;
-    //! # impl Worker for Squarer { fn process(&self, data: i64) -> i64 { data * data } }
-    //!
-    //! fn main() -> anyhow::Result<()> {
-    //! #     let ns = blocking::wait(farcall::names::Server::bind("localhost:0", "memory"))?;
-    //! #     let names = farcall::Daemon::builder().names(ns.address().to_string());
-    //! #     let daemon = blocking::wait(names.bind("localhost:0"))?;
-    //! #     blocking::wait(daemon.publish("worker.1", Squarer.serve()))?;
-    //! #     let at = ns.address();
-    //!     let worker = blocking::connect::<WorkerProxy>(&format!("farname:worker.1@{at}"))?;
-    //!     assert_eq!(blocking::wait(worker.process(10))?, 100);
-    //!
-    //!     let fleet = Fleet::<WorkerProxy>::find(&format!("farname:worker.*@{at}"))?;
-    //!     let squares: Vec<i64> = fleet.map(0..100, |worker, n| worker.process(n))?;
-    //!     assert_eq!(squares[99], 9_801);
-    //!     for square in fleet.imap(0.., |worker, n| worker.process(n)).take(3) {
-    //!         println!("{}", square?);
-    //!     }
-    //!     Ok(())
-    //! }
-    //! ```
-    //!
-    //! [`blocking::Fleet`](crate::blocking::Fleet) has the verbs of [fleets](super::fleets), with the same meaning; what is a
-    //! stream there is an iterator here, and `submit` gives a handle with `wait`. Dropping an iterator or a handle cancels its
-    //! calls.
-    //!
-    //! | to | use |
-    //! |---|---|
-    //! | call one object | [`blocking::connect`](crate::blocking::connect), and [`blocking::wait`](crate::blocking::wait) for each call |
-    //! | call many | `Fleet::find`, `Fleet::of` |
-    //! | have a [pool](super::pools) | `wait(pool::worker(…))` first thing in `main`, `let pool = wait(Pool::builder().start())?`, `Fleet::over(&pool)?`, `wait(pool.close())` |
-    //! | await anything else of farcall | `wait`, from any number of threads |
-    //!
-    //! A runtime for the connections, of two threads, starts at the first use and lasts as long as the process. Closures and
-    //! calls run on the thread that waits, so they need not be `Send`; what is submitted runs on the runtime.
-    //!
-    //! All of it may be called in async code, too, and then holds up the thread it is on, which what it waits for must not
-    //! need; `spawn_blocking` is the place for it there.
+    //! [`Fleet::of`](crate::Fleet::of) makes one of a list of URIs, without a name service if they are `far:` URIs.
 }
 
 pub mod pools {
@@ -395,6 +348,53 @@ pub mod pools {
     //! A worker computes one call at a time; methods that wait, it runs any number of at a time. As everywhere, a call has a
     //! deadline of 30 s, and that runs while it waits for its turn in the worker: give calls that compute for long a longer
     //! one by [`with_deadline`](crate::Proxy::with_deadline).
+}
+
+pub mod blocking {
+    //! Programs without async code: the same proxies and fleets, by functions that wait.
+    //!
+    //! ```
+    //! use farcall::blocking::{self, Fleet};
+    //! # #[farcall::remote]
+    //! # pub trait Worker { #[idempotent] fn process(&self, data: i64) -> i64; }
+    //! # struct Squarer;
+    //! # impl Worker for Squarer { fn process(&self, data: i64) -> i64 { data * data } }
+    //!
+    //! fn main() -> anyhow::Result<()> {
+    //! #     let ns = blocking::wait(farcall::names::Server::bind("localhost:0", "memory"))?;
+    //! #     let names = farcall::Daemon::builder().names(ns.address().to_string());
+    //! #     let daemon = blocking::wait(names.bind("localhost:0"))?;
+    //! #     blocking::wait(daemon.publish("worker.1", Squarer.serve()))?;
+    //! #     let at = ns.address();
+    //!     let worker = blocking::connect::<WorkerProxy>(&format!("farname:worker.1@{at}"))?;
+    //!     assert_eq!(blocking::wait(worker.process(10))?, 100);
+    //!
+    //!     let fleet = Fleet::<WorkerProxy>::find(&format!("farname:worker.*@{at}"))?;
+    //!     let squares: Vec<i64> = fleet.map(0..100, |worker, n| worker.process(n))?;
+    //!     assert_eq!(squares[99], 9_801);
+    //!     for square in fleet.imap(0.., |worker, n| worker.process(n)).take(3) {
+    //!         println!("{}", square?);
+    //!     }
+    //!     Ok(())
+    //! }
+    //! ```
+    //!
+    //! [`blocking::Fleet`](crate::blocking::Fleet) has the verbs of [fleets](super::fleets), with the same meaning; what is a
+    //! stream there is an iterator here, and `submit` gives a handle with `wait`. Dropping an iterator or a handle cancels its
+    //! calls.
+    //!
+    //! | to | use |
+    //! |---|---|
+    //! | call one object | [`blocking::connect`](crate::blocking::connect), and [`blocking::wait`](crate::blocking::wait) for each call |
+    //! | call many | `Fleet::find`, `Fleet::of` |
+    //! | have a [pool](super::pools) | `wait(pool::worker(…))` first thing in `main`, `let pool = wait(Pool::builder().start())?`, `Fleet::over(&pool)?`, `wait(pool.close())` |
+    //! | await anything else of farcall | `wait`, from any number of threads |
+    //!
+    //! A runtime for the connections, of two threads, starts at the first use and lasts as long as the process. Closures and
+    //! calls run on the thread that waits, so they need not be `Send`; what is submitted runs on the runtime.
+    //!
+    //! All of it may be called in async code, too, and then holds up the thread it is on, which what it waits for must not
+    //! need; `spawn_blocking` is the place for it there.
 }
 
 pub mod map_reduce {

@@ -66,7 +66,7 @@ impl Bar {
         }
         let mut drawn = self.drawn.lock();
         let is_due = drawn.is_none_or(|last| now.saturating_duration_since(last) >= REDRAW);
-        if is_due && !self.line.is_finished() {
+        if is_due {
             *drawn = Some(now);
             self.line.set_message(text());
         }

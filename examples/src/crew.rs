@@ -3,8 +3,8 @@
 use anyhow::{Context as _, ensure};
 use clap::{Args, value_parser};
 use farcall::pool::{Event, Pool};
+use farcall::progress::Bar;
 use farcall::{Address, Daemon, Fleet, Proxy, Servant};
-use indicatif::ProgressBar;
 
 use crate::program;
 
@@ -77,7 +77,7 @@ impl<P: Proxy> Crew<P> {
     pub async fn start(
         kind: &'static str,
         options: &CrewOptions,
-        bar: &ProgressBar,
+        bar: &Bar,
     ) -> anyhow::Result<Self> {
         if let Some(names) = &options.ns {
             let hint = format!("{kind} --ns {names} --serve {kind}.1");

@@ -1,4 +1,4 @@
-//! What every example program does the same way: its errors, its output, its progress bar, its last lines.
+//! What every example program does the same way: its errors, its output, its last lines.
 
 use std::fmt::{self, Display};
 use std::future::Future;
@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::HumanCount;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Ends a program: a failure becomes one line on stderr and exit code 1.
@@ -66,17 +66,6 @@ pub async fn interrupted() -> anyhow::Result<()> {
         _ = terminate.recv() => {}
     }
     Ok(())
-}
-
-/// A bar on stderr that counts calls; nothing is drawn where stderr is no terminal.
-pub fn bar(calls: usize) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(calls as u64), ProgressDrawTarget::stderr());
-    match ProgressStyle::with_template(
-        "{wide_bar:.cyan/blue} {human_pos}/{human_len} calls, {eta} left",
-    ) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
 }
 
 /// How the work went: the rate, and each worker's share of the calls.

@@ -271,6 +271,10 @@ pub mod fleets {
     //!     .await?;
     //! assert_eq!((squares[20], last), (400, 500));
     //! assert_eq!(fleet.shares().iter().map(|(_, items)| items).sum::<u64>(), 500);
+    //!
+    //! // A bar on stderr with the rate, the time that is left and the shares, where stderr is a terminal. Programs that print
+    //! // meanwhile keep a `progress::Bar` and print inside its `suspend`.
+    //! fleet.map_with(0..500, |worker, n| worker.process(n), farcall::progress::bar()).await?;
     //! # Ok(())
     //! # }
     //! ```
@@ -374,6 +378,53 @@ pub mod pools {
     //! one by [`with_deadline`](crate::Proxy::with_deadline).
 }
 
+pub mod blocking {
+    //! Programs without async code: the same proxies and fleets, by functions that wait.
+    //!
+    //! ```
+    //! use farcall::blocking::{self, Fleet};
+    //! # #[farcall::remote]
+    //! # pub trait Worker { #[idempotent] fn process(&self, data: i64) -> i64; }
+    //! # struct Squarer;
+    //! # impl Worker for Squarer { fn process(&self, data: i64) -> i64 { data * data } }
+    //!
+    //! fn main() -> anyhow::Result<()> {
+    //! #     let ns = blocking::wait(farcall::names::Server::bind("localhost:0", "memory"))?;
+    //! #     let names = farcall::Daemon::builder().names(ns.address().to_string());
+    //! #     let daemon = blocking::wait(names.bind("localhost:0"))?;
+    //! #     blocking::wait(daemon.publish("worker.1", Squarer.serve()))?;
+    //! #     let at = ns.address();
+    //!     let worker = blocking::connect::<WorkerProxy>(&format!("farname:worker.1@{at}"))?;
+    //!     assert_eq!(blocking::wait(worker.process(10))?, 100);
+    //!
+    //!     let fleet = Fleet::<WorkerProxy>::find(&format!("farname:worker.*@{at}"))?;
+    //!     let squares: Vec<i64> = fleet.map(0..100, |worker, n| worker.process(n))?;
+    //!     assert_eq!(squares[99], 9_801);
+    //!     for square in fleet.imap(0.., |worker, n| worker.process(n)).take(3) {
+    //!         println!("{}", square?);
+    //!     }
+    //!     Ok(())
+    //! }
+    //! ```
+    //!
+    //! [`blocking::Fleet`](crate::blocking::Fleet) has the verbs of [fleets](super::fleets), with the same meaning; what is a
+    //! stream there is an iterator here, and `submit` gives a handle with `wait`. Dropping an iterator or a handle cancels its
+    //! calls.
+    //!
+    //! | to | use |
+    //! |---|---|
+    //! | call one object | [`blocking::connect`](crate::blocking::connect), and [`blocking::wait`](crate::blocking::wait) for each call |
+    //! | call many | `Fleet::find`, `Fleet::of` |
+    //! | have a [pool](super::pools) | `wait(pool::worker(…))` first thing in `main`, `let pool = wait(Pool::builder().start())?`, `Fleet::over(&pool)?`, `wait(pool.close())` |
+    //! | await anything else of farcall | `wait`, from any number of threads |
+    //!
+    //! A runtime for the connections, of two threads, starts at the first use and lasts as long as the process. Closures and
+    //! calls run on the thread that waits, so they need not be `Send`; what is submitted runs on the runtime.
+    //!
+    //! All of it may be called in async code, too, and then holds up the thread it is on, which what it waits for must not
+    //! need; `spawn_blocking` is the place for it there.
+}
+
 pub mod map_reduce {
     //! Map-reduce: a computation that is combined and reduced on the workers; only its result comes back.
     //!
@@ -411,6 +462,56 @@ pub mod map_reduce {
     //!     counts.sort_by(|a, b| b.cmp(a));
     //!     counts.truncate(3);
     //!     counts
+    //! }
+    //!
+    //! # #[tokio::main]
+    //! # async fn main() -> anyhow::Result<()> {
+    //! # let ns = names::Server::bind("localhost:0", "memory").await?;
+    //! # let at = ns.address();
+    //! // A worker program; here two workers in one.
+    //! let daemon = Daemon::builder().names(at.to_string()).bind("localhost:0").await?;
+    //! for name in ["words.1", "words.2"] {
+    //!     daemon.publish(name, map_reduce::worker(WordCount)).await?;
+    //! }
+    //!
+    //! // The caller.
+    //! let fleet = Fleet::<WorkerProxy>::find(&format!("farname:words.*@{at}")).await?;
+    //! let texts = (0..100).map(|n| format!("a rose is a rose is a rose number {n}"));
+    //! let (top, report) = map_reduce::run::<WordCount>(&fleet, texts).await?;
+    //! let expected = [(300, "rose"), (300, "a"), (200, "is")].map(|(times, word)| (times, word.to_owned()));
+    //! assert_eq!(top, expected);
+    //! // How the work was spread; it names a partition that is heavy, and the key that makes it so.
+    //! println!("{report}");
+    //! # Ok(())
+    //! # }
+    //! ```
+    //!
+    //! | step | where | what |
+    //! |---|---|---|
+    //! | map | any worker, chunk by chunk | `map` and `combine`; one block for each partition, kept there |
+    //! | reduce | any worker, partition by partition | fetches its blocks from the others; `combine` and `finish` |
+    //! | merge | the worker that has the first of two | fetches the second; `merge`, until one is left |
+    //!
+    //! The inputs go out through the caller, and the last output comes back; all else goes from worker to worker, which
+    //! must reach each other under the URIs that the fleet knows. Values are combined in the order of the inputs and outputs
+    //! merged in that of the partitions, so both need be associative only.
+    //!
+    //! # What goes wrong
+    //!
+    //! When a worker is lost, its chunks are mapped again and its partitions reduced again elsewhere; each chunk counts once
+    //! in the result. An input whose `map` panics ends the job with
+    //! [`MapReduceError::Input`](crate::map_reduce::MapReduceError), which names it; so does a worker whose memory is full.
+    //!
+    //! | bound | default | past it |
+    //! |---|---|---|
+    //! | [`WorkerLimits`](crate::map_reduce::WorkerLimits)`::max_bytes`, for all jobs | 1 GiB | Full |
+    //! | `max_jobs` at a time | 64 | Full |
+    //! | `max_chunk_keys` of one chunk | 16,777,216 | Full |
+    //! | one input, one block, one output | 64 MiB | Input, Full |
+    //! | partitions; [`Settings`](crate::map_reduce::Settings) says how many | 4,096 | Partitions |
+    //! | rounds in which lost data is made again | 16 | Lost |
+    //! | `deadline` of one chunk, partition or merge | 10 min | as a lost worker; given up after 10 attempts |
+    //! | `lease` of a job whose caller is gone | 30 s | the workers free its data |
 }
 
 pub mod work {
@@ -509,20 +610,6 @@ pub mod peers {
     //! # async fn main() -> anyhow::Result<()> {
     //! # let ns = names::Server::bind("localhost:0", "memory").await?;
     //! # let at = ns.address();
-    //! // A worker program; here two workers in one.
-    //! let daemon = Daemon::builder().names(at.to_string()).bind("localhost:0").await?;
-    //! for name in ["words.1", "words.2"] {
-    //!     daemon.publish(name, map_reduce::worker(WordCount)).await?;
-    //! }
-    //!
-    //! // The caller.
-    //! let fleet = Fleet::<WorkerProxy>::find(&format!("farname:words.*@{at}")).await?;
-    //! let texts = (0..100).map(|n| format!("a rose is a rose is a rose number {n}"));
-    //! let (top, report) = map_reduce::run::<WordCount>(&fleet, texts).await?;
-    //! let expected = [(300, "rose"), (300, "a"), (200, "is")].map(|(times, word)| (times, word.to_owned()));
-    //! assert_eq!(top, expected);
-    //! // How the work was spread; it names a partition that is heavy, and the key that makes it so.
-    //! println!("{report}");
     //! let mut daemons = Vec::new();
     //! for name in ["node.ann", "node.bob", "node.cid"] {
     //!     let daemon = Daemon::builder().names(at.to_string()).bind("localhost:0").await?;
@@ -541,32 +628,6 @@ pub mod peers {
     //! # }
     //! ```
     //!
-    //! | step | where | what |
-    //! |---|---|---|
-    //! | map | any worker, chunk by chunk | `map` and `combine`; one block for each partition, kept there |
-    //! | reduce | any worker, partition by partition | fetches its blocks from the others; `combine` and `finish` |
-    //! | merge | the worker that has the first of two | fetches the second; `merge`, until one is left |
-    //!
-    //! The inputs go out through the caller, and the last output comes back; all else goes from worker to worker, which
-    //! must reach each other under the URIs that the fleet knows. Values are combined in the order of the inputs and outputs
-    //! merged in that of the partitions, so both need be associative only.
-    //!
-    //! # What goes wrong
-    //!
-    //! When a worker is lost, its chunks are mapped again and its partitions reduced again elsewhere; each chunk counts once
-    //! in the result. An input whose `map` panics ends the job with
-    //! [`MapReduceError::Input`](crate::map_reduce::MapReduceError), which names it; so does a worker whose memory is full.
-    //!
-    //! | bound | default | past it |
-    //! |---|---|---|
-    //! | [`WorkerLimits`](crate::map_reduce::WorkerLimits)`::max_bytes`, for all jobs | 1 GiB | Full |
-    //! | `max_jobs` at a time | 64 | Full |
-    //! | `max_chunk_keys` of one chunk | 16,777,216 | Full |
-    //! | one input, one block, one output | 64 MiB | Input, Full |
-    //! | partitions; [`Settings`](crate::map_reduce::Settings) says how many | 4,096 | Partitions |
-    //! | rounds in which lost data is made again | 16 | Lost |
-    //! | `deadline` of one chunk, partition or merge | 10 min | as a lost worker; given up after 10 attempts |
-    //! | `lease` of a job whose caller is gone | 30 s | the workers free its data |
     //! A node that dies stays in the list until its lease ends, 10 s later; calls to it fail at once, so try the next. To
     //! learn of a death at once, keep a call in flight at the node that matters: it ends with its connection. The example
     //! program `ring` does both.
@@ -812,6 +873,7 @@ pub mod errors {
     //! | [`ConnectError`](crate::ConnectError) | connecting a proxy |
     //! | [`ResolveError`](crate::ResolveError) | asking the name service where a URI leads |
     //! | [`FleetError`](crate::FleetError) | finding a fleet, or a `map` |
+    //! | [`StartError`](crate::blocking::StartError) | the runtime behind `blocking` |
     //! | [`PoolError`](crate::pool::PoolError) | starting a pool |
     //! | [`MapReduceError`](crate::map_reduce::MapReduceError) | a map-reduce |
     //! | [`WorkError`](crate::work::WorkError) | an item of work, by itself |

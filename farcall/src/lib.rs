@@ -58,6 +58,7 @@
 //! | [`guide::calling`] | URIs, proxies, deadlines, retries, the five outcomes |
 //! | [`guide::fleets`] | many objects at one computation |
 //! | [`guide::pools`] | worker processes on this machine |
+//! | [`guide::blocking`] | programs without async code |
 //! | [`guide::map_reduce`] | computations that are combined and reduced where the data is |
 //! | [`guide::work`] | master and workers: items that are pulled under a lease |
 //! | [`guide::peers`] | peer to peer: programs that host and call |

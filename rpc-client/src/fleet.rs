@@ -28,6 +28,7 @@ use futures_util::Stream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::Proxy;
+use crate::blocking::StartError;
 use crate::peers::Peers;
 use crate::resolve::ResolveError;
 use balance::Balance;
@@ -158,6 +159,9 @@ pub enum FleetError {
         #[source]
         error: CallError,
     },
+    /// There is no runtime for a [`blocking::Fleet`](crate::blocking::Fleet).
+    #[error(transparent)]
+    Start(#[from] StartError),
 }
 
 fn at(names: &Option<String>) -> String {

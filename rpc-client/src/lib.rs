@@ -1,5 +1,6 @@
 //! Calls objects: proxies, the resolver behind them, and fleets.
 
+pub mod blocking;
 mod dynamic;
 mod fleet;
 mod peers;

@@ -29,6 +29,7 @@ use binding::Shared;
 pub(crate) use chunk::{Chunk, Gathers, License};
 
 use crate::DEFAULT_DEADLINE;
+use crate::blocking::StartError;
 use crate::peers::{Connections, Peers};
 use crate::resolve::ResolveError;
 use crate::retry::Retries;
@@ -54,6 +55,9 @@ pub enum ConnectError {
     /// The daemon is there and refuses.
     #[error(transparent)]
     Refused(#[from] CallError),
+    /// There is no runtime for [`blocking::connect`](crate::blocking::connect).
+    #[error(transparent)]
+    Start(#[from] StartError),
 }
 
 /// One remote object, untyped: what a typed proxy is made of. Cheap to clone; clones share all but deadline and retries.

@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::ensure;
 use clap::{Parser, value_parser};
 use farcall::pool;
+use farcall::progress::Bar;
 use farcall_examples::contract::{Brush, Painter as _, PainterProxy};
 use farcall_examples::crew::{self, Crew, CrewOptions};
 use farcall_examples::mandelbrot::{Band, MAX_ITERATIONS, MAX_SIDE, View, colour};
@@ -73,7 +74,7 @@ async fn paint(arguments: Arguments) -> anyhow::Result<()> {
     let out = arguments.out.unwrap_or_default();
     let picture = Picture::create(&out)?;
     let bands: Vec<Band> = view.bands().collect();
-    let bar = program::bar(bands.len());
+    let bar = Bar::new();
     let crew = Crew::<PainterProxy>::start(PROGRAM, &arguments.crew, &bar).await?;
     let fleet = crew.fleet();
 
@@ -82,11 +83,11 @@ async fn paint(arguments: Arguments) -> anyhow::Result<()> {
         .map_with(
             bands.iter().copied(),
             |painter, band| painter.escapes(band),
-            |progress| bar.set_position(progress.done()),
+            |progress| bar.show(progress),
         )
         .await;
     let elapsed = started.elapsed();
-    bar.finish_and_clear();
+    bar.clear();
     let workers = fleet.shares();
     crew.end().await;
 

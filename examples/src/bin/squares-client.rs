@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use anyhow::ensure;
 use clap::Parser;
-use farcall::{Address, Fleet};
+use farcall::Address;
+use farcall::blocking::Fleet;
 use farcall_examples::contract::WorkerProxy;
-use farcall_examples::program::Shares;
-use farcall_examples::{crew, program};
+use farcall_examples::program::{self, Shares};
 
 /// How many numbers are squared.
 const NUMBERS: i64 = 10_000;
@@ -37,22 +37,19 @@ struct Arguments {
     name: String,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    program::exit(
-        "squares-client",
-        program::unless_interrupted(square(arguments)).await,
-    )
+fn main() -> ExitCode {
+    program::exit("squares-client", square(Arguments::parse()))
 }
 
-async fn square(Arguments { ns, name }: Arguments) -> anyhow::Result<()> {
-    let hint = format!("squares-server --ns {ns} --name worker.1");
-    let fleet: Fleet<WorkerProxy> = crew::find(&name, &ns, &hint).await?;
+fn square(Arguments { ns, name }: Arguments) -> anyhow::Result<()> {
+    let fleet = Fleet::<WorkerProxy>::find(&format!("farname:{name}@{ns}"))?;
+    ensure!(
+        !fleet.is_empty(),
+        "no worker found: the name service at {ns} knows no name like {name}; \
+         start one with: squares-server --ns {ns} --name worker.1"
+    );
     let started = Instant::now();
-    let squares = fleet
-        .map(0..NUMBERS, |worker, number| worker.process(number))
-        .await?;
+    let squares = fleet.map(0..NUMBERS, |worker, number| worker.process(number))?;
     let elapsed = started.elapsed();
     for (number, square) in (0..NUMBERS).zip(&squares) {
         ensure!(

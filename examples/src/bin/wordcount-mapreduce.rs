@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use clap::Parser;
 use farcall::map_reduce::{self, Report, Settings, WorkerProxy};
 use farcall::pool;
+use farcall::progress::Bar;
 use farcall_examples::crew::{self, Crew, CrewOptions};
 use farcall_examples::program;
 use farcall_examples::words::{MAX_TOP, Plan, RANGE_BYTES, TopWords, WordCount, plan};
@@ -84,7 +85,7 @@ async fn count(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 async fn count_planned(plan: Plan, arguments: &Arguments) -> anyhow::Result<(TopWords, Report)> {
-    let bar = program::bar(plan.jobs.len());
+    let bar = Bar::new();
     let crew = Crew::<WorkerProxy>::start(PROGRAM, &arguments.crew, &bar).await?;
     let jobs = plan.jobs.into_iter().map(|job| job.chunks);
     let settings = Settings {
@@ -92,11 +93,10 @@ async fn count_planned(plan: Plan, arguments: &Arguments) -> anyhow::Result<(Top
         ..Settings::default()
     };
     let counted = map_reduce::run_with::<WordCount>(crew.fleet(), jobs, &settings, |progress| {
-        bar.set_length(progress.total);
-        bar.set_position(progress.done);
+        bar.show_step(progress)
     });
     let counted = counted.await;
-    bar.finish_and_clear();
+    bar.clear();
     crew.end().await;
     Ok(counted?)
 }

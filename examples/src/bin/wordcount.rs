@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use clap::Parser;
 use farcall::pool;
+use farcall::progress::Bar;
 use farcall_examples::contract::{Counter, WordCounter as _, WordCounterProxy};
 use farcall_examples::crew::{self, Crew, CrewOptions};
 use farcall_examples::program::{self, Shares};
@@ -89,7 +90,7 @@ struct Outcome {
 }
 
 async fn count_planned(plan: Plan, options: &CrewOptions) -> anyhow::Result<Outcome> {
-    let bar = program::bar(plan.jobs.len());
+    let bar = Bar::new();
     let crew = Crew::<WordCounterProxy>::start(PROGRAM, options, &bar).await?;
     let fleet = crew.fleet();
     let tally = Arc::new(Mutex::new(Tally::new(&plan)));
@@ -105,12 +106,10 @@ async fn count_planned(plan: Plan, options: &CrewOptions) -> anyhow::Result<Outc
         }
     };
     let counted = fleet
-        .map_with(jobs, count_one, |progress| {
-            bar.set_position(progress.done())
-        })
+        .map_with(jobs, count_one, |progress| bar.show(progress))
         .await;
     let elapsed = started.elapsed();
-    bar.finish_and_clear();
+    bar.clear();
     let workers = fleet.shares();
     crew.end().await;
 

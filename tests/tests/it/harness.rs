@@ -5,6 +5,7 @@ mod gate;
 mod house;
 mod mill;
 mod outcomes;
+mod town;
 mod wire;
 
 use std::future::{Future, poll_fn};
@@ -18,6 +19,7 @@ pub(crate) use gate::Gate;
 pub(crate) use house::{House, NameService};
 pub(crate) use mill::{Mill, MillHouse, MillProxy, Miller, mills};
 pub(crate) use outcomes::{assert_ends, assert_unconnected, assert_words, ending};
+pub(crate) use town::Town;
 pub(crate) use wire::Wire;
 
 /// A free port of this machine alone.

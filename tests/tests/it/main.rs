@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod blocking;
 mod calls;
 mod crash;
 mod daemon;

@@ -1,0 +1,19 @@
+//! Programs without async code: the tests here are such programs.
+
+mod fleets;
+mod objects;
+mod start;
+mod streams;
+mod threads;
+
+use std::time::Duration;
+
+use farcall::blocking::Fleet;
+
+use crate::harness::{DeskProxy, Town};
+
+/// The members of a town; no job with them lasts longer than a test may.
+fn fleet(town: &Town) -> Fleet<DeskProxy> {
+    let fleet = Fleet::find(&town.service.uri("desk.*")).unwrap();
+    fleet.with_deadline(Duration::from_secs(10))
+}

@@ -306,8 +306,8 @@ pub mod fleets {
     //!
     //! Each item is a call of its own, with an outcome of its own. Where that call is of a method that computes (a plain `fn`),
     //! the calls of many items travel in one message: the job learns how long an item takes and sends chunks of about 50 ms,
-    //! at most 4,096 items, two to each member. The last quarter of the items goes one by one, or in chunks of 1 ms where they
-    //! are shorter than that. Calls of an `async fn` go one by one, 64 at each member, since they overlap; so do closures that
+    //! at most 4,096 items, two to each member. No chunk has more than half of a member's equal part of the items that are
+    //! left, in the last quarter a fourth: so they become shorter, down to one item (or 1 ms of items shorter than that). Calls of an `async fn` go one by one, 64 at each member, since they overlap; so do closures that
     //! make several calls, a few at each member.
     //!
     //! Which member gets the next items is decided by a [policy](crate::balance), unless it is set by

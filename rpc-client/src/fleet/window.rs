@@ -6,8 +6,8 @@ use std::time::Duration;
 /// How long a chunk of items is to take.
 const CHUNK: Duration = Duration::from_millis(50);
 
-/// The same when the job comes to its end: one item as a rule.
-const LAST_CHUNK: Duration = Duration::from_millis(1);
+/// How long the shortest chunk takes, however few items are left: one item as a rule.
+const SHORTEST_CHUNK: Duration = Duration::from_millis(1);
 
 /// The most items of a chunk: their calls and futures stay within a processor's cache.
 const MAX_CHUNK: usize = 4096;
@@ -82,13 +82,12 @@ impl Window {
         }
     }
 
-    /// How many items may be sent now, together. `last` when the job comes to its end.
-    pub(super) fn room(&self, travel: Travel, last: bool, now: Duration) -> usize {
+    /// How many items may be sent now, together.
+    pub(super) fn room(&self, travel: Travel, now: Duration) -> usize {
         if now < self.rests_until {
             return 0;
         }
         let chunk = match travel {
-            Travel::Chunks if last => self.within(LAST_CHUNK).clamp(1, self.chunk.max(1)),
             Travel::Chunks => self.chunk,
             _ => 1,
         };
@@ -107,6 +106,11 @@ impl Window {
             _ => self.within(QUEUE).clamp(FEW, MOST),
         };
         usize::from(self.in_flight < width)
+    }
+
+    /// The fewest items that are worth a chunk.
+    pub(super) fn fewest(&self) -> usize {
+        self.within(SHORTEST_CHUNK).clamp(1, self.chunk.max(1))
     }
 
     /// True when nothing is in flight and something may be.
@@ -196,7 +200,7 @@ mod tests {
         let mut now = window.ended;
         let mut sizes = Vec::new();
         for _ in 0..count {
-            let size = window.room(Travel::Chunks, false, now);
+            let size = window.room(Travel::Chunks, now);
             window.started(size);
             let began = now;
             now += item * size as u32;
@@ -229,13 +233,13 @@ mod tests {
     }
 
     #[test]
-    fn the_last_items_go_one_by_one_unless_they_are_very_short() {
+    fn the_shortest_chunk_is_one_item_unless_items_are_very_short() {
         let mut window = Window::new();
         chunks(&mut window, MS, 10);
-        assert_eq!(window.room(Travel::Chunks, true, window.ended), 1);
+        assert_eq!(window.fewest(), 1);
         let mut window = Window::new();
         chunks(&mut window, Duration::from_micros(10), 10);
-        let size = window.room(Travel::Chunks, true, window.ended);
+        let size = window.fewest();
         assert!((90..=110).contains(&size), "{size}");
     }
 
@@ -244,14 +248,14 @@ mod tests {
         let in_flight = |item: Duration, travel| {
             let mut window = Window::new();
             chunks(&mut window, item, 10);
-            while window.room(travel, true, window.ended) == 1 {
+            while window.room(travel, window.ended) == 1 {
                 window.started(1);
             }
             window.in_flight()
         };
         assert_eq!(in_flight(500 * MS, Travel::Single), FEWEST);
         assert_eq!(in_flight(100 * MS, Travel::Single), FEW);
-        assert_eq!(in_flight(MS, Travel::Chunks), 20);
+        assert_eq!(in_flight(MS, Travel::Single), 20);
         assert_eq!(in_flight(500 * MS, Travel::Waiting), WAITING);
     }
 

@@ -41,7 +41,7 @@ where
         let Some((epoch, room)) = self.pick(None) else {
             return false;
         };
-        let count = self.share_of_the_rest(room).max(1);
+        let count = self.share_of_the_rest(epoch, room);
         let mut items: Vec<Item<I::Item>> =
             Vec::with_capacity(count.min(self.left_at_least(count)));
         while items.len() < count {
@@ -66,13 +66,21 @@ where
         true
     }
 
-    /// No more than half of what would be everybody's equal part of the items that are left.
-    fn share_of_the_rest(&self, room: usize) -> usize {
+    /// No more than half of what would be everybody's equal part of the items that are left, and in the last quarter a fourth:
+    /// so chunks become shorter and members end together. "Guided self-scheduling" (Polychronopoulos and Kuck, 1987).
+    fn share_of_the_rest(&self, epoch: Epoch, room: usize) -> usize {
         let Some(total) = self.progress.total else {
             return room;
         };
-        let left = (total as usize).saturating_sub(self.pulled) + self.queues.again.len();
-        room.min(left.div_ceil(2 * self.known.len().max(1)))
+        let total = total as usize;
+        let left = total.saturating_sub(self.pulled) + self.queues.again.len();
+        let parts = if 4 * left < total { 4 } else { 2 };
+        let fewest = self
+            .known
+            .get(&epoch)
+            .map_or(1, |known| known.window.fewest());
+        left.div_ceil(parts * self.known.len().max(1))
+            .clamp(fewest.min(room), room)
     }
 
     fn left_at_least(&self, count: usize) -> usize {
@@ -142,7 +150,6 @@ where
     /// The member that gets the next items, and how many.
     fn pick(&self, except: Option<Epoch>) -> Option<(Epoch, usize)> {
         let now = self.members.now();
-        let last = self.nears_its_end();
         let (mut healthy, mut stay) = (0, 0);
         let mut open = Vec::with_capacity(self.known.len());
         for (epoch, known) in self.known.iter().filter(|(_, known)| known.stays) {
@@ -150,7 +157,7 @@ where
             stay += 1;
             healthy += usize::from(health == Health::Good);
             let free = !known.alone && Some(*epoch) != except && Some(*epoch) != self.reserved;
-            let room = known.window.room(self.travel, last, now);
+            let room = known.window.room(self.travel, now);
             if free && room > 0 {
                 open.push((*epoch, room, candidate, health));
             }
@@ -166,12 +173,6 @@ where
         let picked = self.options.balance.pick(&candidates, self.key);
         let (epoch, room, ..) = open.get(picked).or(open.first())?;
         Some((*epoch, *room))
-    }
-
-    /// True for the last quarter of the items: from then on they go one by one, so that all members end together.
-    fn nears_its_end(&self) -> bool {
-        let total = self.progress.total;
-        total.is_some_and(|total| 4 * self.pulled as u64 >= 3 * total)
     }
 
     fn launch(

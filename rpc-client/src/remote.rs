@@ -255,8 +255,9 @@ impl Remote {
         async move {
             if let At::Errand(errand) = &self.at {
                 let chunk = &errand.chunk;
+                self.permitted(chunk, &method)?;
                 let join = |cx: &mut Context<'_>| self.join(chunk, &method, &arguments, cx);
-                let joined = poll_fn(|cx| Poll::Ready(join(cx))).await?;
+                let joined = poll_fn(|cx| Poll::Ready(join(cx))).await;
                 if let Some(joined) = joined {
                     // Nothing comes before the chunk was sent.
                     let mut sent = false;
@@ -350,7 +351,7 @@ impl Remote {
         }
     }
 
-    /// Notes a call of a fleet's item, and gathers it with the others of its chunk if that can be.
+    /// Gathers a call of a fleet's item with the others of its chunk if that can be.
     #[inline]
     fn join<A: Serialize>(
         &self,
@@ -358,25 +359,26 @@ impl Remote {
         method: &Selected,
         arguments: &A,
         cx: &Context<'_>,
-    ) -> Result<Option<chunk::Joined>, CallError> {
+    ) -> Option<chunk::Joined> {
         let (Selected::Number(number), Some(descriptor)) = (method, &self.shared().descriptor)
         else {
-            return Ok(None);
+            return None;
         };
-        self.permitted(chunk, *number)?;
         let how = (self.shared().codec, self.deadline);
-        Ok(chunk.join(*number, descriptor, how, arguments, cx))
+        chunk.join(*number, descriptor, how, arguments, cx)
     }
 
     /// Notes a call of a fleet's item.
     #[inline]
-    fn permitted(&self, chunk: &Chunk, number: u16) -> Result<(), CallError> {
-        let method = Selected::Number(number);
-        if chunk.permits(number, self.is_idempotent(&method)) {
+    fn permitted(&self, chunk: &Chunk, method: &Selected) -> Result<(), CallError> {
+        let Selected::Number(number) = method else {
+            return Ok(());
+        };
+        if chunk.permits(*number, self.is_idempotent(method)) {
             return Ok(());
         }
         Err(CallError::NotSent {
-            target: self.target(&method),
+            target: self.target(method),
             reason: NotSent::Superseded,
         })
     }
@@ -515,7 +517,7 @@ impl Call for Remote {
         A: Serialize + Send + Sync + 'static,
     {
         if let At::Errand(errand) = &self.at {
-            self.permitted(&errand.chunk, method)?;
+            self.permitted(&errand.chunk, &Selected::Number(method))?;
         }
         let selected = Selected::Number(method);
         let mut attempts = Attempts::new(self.deadline, Instant::now());

@@ -48,7 +48,7 @@ pub(super) struct Job<P, I: Iterator, R, F, Fut> {
     flights: Slab<Flight<P, I::Item>>,
     queues: Queues<I::Item>,
     twins: Twins,
-    ready: VecDeque<Outcome<R>>,
+    ready: Ready<R>,
     known: BTreeMap<Epoch, Known<P>>,
     /// The member that is to have nothing in flight, for an item that may have killed another.
     reserved: Option<Epoch>,
@@ -69,6 +69,18 @@ impl<P, I: Iterator, R, F, Fut> Drop for Job<P, I, R, F, Fut> {
         for (_, flight) in &self.flights {
             flight.member.load.lock().given_up(flight.items.len());
         }
+    }
+}
+
+/// Items that are over and that nobody took yet.
+struct Ready<R> {
+    values: VecDeque<(usize, R)>,
+    errors: VecDeque<(usize, FleetError)>,
+}
+
+impl<R> Ready<R> {
+    fn is_empty(&self) -> bool {
+        self.values.is_empty() && self.errors.is_empty()
     }
 }
 
@@ -114,7 +126,10 @@ where
             flights: Slab::new(),
             queues: Queues::default(),
             twins: Twins::default(),
-            ready: VecDeque::new(),
+            ready: Ready {
+                values: VecDeque::new(),
+                errors: VecDeque::new(),
+            },
             known: BTreeMap::new(),
             reserved: None,
             travel: Travel::Unknown,
@@ -145,9 +160,13 @@ where
         {
             return Some(Err(error));
         }
-        let (index, result) = self.ready.pop_front()?;
-        self.progress.count(&result);
-        Some(Ok((index, result)))
+        if let Some((index, value)) = self.ready.values.pop_front() {
+            self.progress.ok += 1;
+            return Some(Ok((index, Ok(value))));
+        }
+        let (index, error) = self.ready.errors.pop_front()?;
+        self.progress.count(&error);
+        Some(Ok((index, Err(error))))
     }
 
     /// Gives every item that is over to `take`, with how far the job has come, until there are no more.
@@ -163,9 +182,13 @@ where
     ) -> Result<(), FleetError> {
         while let Some(come) = self.come(usize::MAX).await {
             come?;
-            for (index, result) in self.ready.drain(..) {
-                self.progress.count(&result);
-                take(index, result, &self.progress)?;
+            for (index, value) in self.ready.values.drain(..) {
+                self.progress.ok += 1;
+                take(index, Ok(value), &self.progress)?;
+            }
+            for (index, error) in self.ready.errors.drain(..) {
+                self.progress.count(&error);
+                take(index, Err(error), &self.progress)?;
             }
         }
         Ok(())

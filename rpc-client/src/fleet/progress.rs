@@ -93,14 +93,13 @@ impl Progress {
         &mut self.shares[place]
     }
 
-    pub(super) fn count<R>(&mut self, result: &Result<R, FleetError>) {
-        match result {
-            Ok(_) => self.ok += 1,
-            Err(FleetError::Item {
+    pub(super) fn count(&mut self, error: &FleetError) {
+        match error {
+            FleetError::Item {
                 error: CallError::Unknown { .. },
                 ..
-            }) => self.unknown += 1,
-            Err(_) => self.failed += 1,
+            } => self.unknown += 1,
+            _ => self.failed += 1,
         }
     }
 

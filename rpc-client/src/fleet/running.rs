@@ -19,7 +19,7 @@ pub(super) struct Running<Fut, R> {
     left: usize,
     /// Futures that made one call each so far, which was gathered: its number, and the future's place.
     only_calls: Vec<(u32, usize)>,
-    results: Vec<(usize, Result<R, CallError>)>,
+    ends: Ends<R>,
     stage: Stage,
 }
 
@@ -32,13 +32,29 @@ enum Stage {
 /// Where futures are: each in memory of its own, that is used again for the next one.
 pub(super) type Places<Fut> = Vec<Pin<Box<Option<Fut>>>>;
 
+/// How items ended, by place in the chunk; those that are in neither list were given up. Apart, because errors are large and
+/// rare.
+pub(super) struct Ends<R> {
+    pub(super) values: Vec<(usize, R)>,
+    pub(super) errors: Vec<(usize, CallError)>,
+}
+
+impl<R> Ends<R> {
+    #[inline]
+    fn note(&mut self, place: usize, result: Result<R, CallError>) {
+        match result {
+            Ok(value) => self.values.push((place, value)),
+            Err(error) => self.errors.push((place, error)),
+        }
+    }
+}
+
 /// A chunk that ended.
 pub(super) struct Ended<Fut, R> {
     pub(super) id: usize,
     /// Empty.
     pub(super) places: Places<Fut>,
-    /// By place in the chunk; those that are not here were given up.
-    pub(super) results: Vec<(usize, Result<R, CallError>)>,
+    pub(super) ends: Ends<R>,
     pub(super) whole: Whole,
 }
 
@@ -59,7 +75,10 @@ impl<Fut, R> Running<Fut, R> {
             remote,
             left: futures.len(),
             only_calls: Vec::new(),
-            results: Vec::with_capacity(futures.len()),
+            ends: Ends {
+                values: Vec::with_capacity(futures.len()),
+                errors: Vec::new(),
+            },
             futures,
             stage: Stage::Begins,
         }
@@ -86,7 +105,7 @@ impl<R, Fut: Future<Output = Result<R, CallError>>> Running<Fut, R> {
             if let Poll::Ready(result) = running.poll(cx) {
                 future.set(None);
                 self.left -= 1;
-                self.results.push((place, result));
+                self.ends.note(place, result);
             }
         }
     }
@@ -103,7 +122,7 @@ impl<R, Fut: Future<Output = Result<R, CallError>>> Running<Fut, R> {
             if let Poll::Ready(result) = running.poll(cx) {
                 future.set(None);
                 self.left -= 1;
-                self.results.push((place, result));
+                self.ends.note(place, result);
             } else if let Some(number) = before.only_one_until(self.chunk.calls()) {
                 self.only_calls.push((number, place));
             }
@@ -126,7 +145,7 @@ impl<R, Fut: Future<Output = Result<R, CallError>>> Running<Fut, R> {
             {
                 future.set(None);
                 self.left -= 1;
-                self.results.push((place, Err(self.remote.deferred())));
+                self.ends.errors.push((place, self.remote.deferred()));
             }
         }
     }
@@ -137,7 +156,10 @@ impl<R, Fut: Future<Output = Result<R, CallError>>> Running<Fut, R> {
         Poll::Ready(Ended {
             id: self.id,
             places,
-            results: std::mem::take(&mut self.results),
+            ends: Ends {
+                values: std::mem::take(&mut self.ends.values),
+                errors: std::mem::take(&mut self.ends.errors),
+            },
             whole,
         })
     }

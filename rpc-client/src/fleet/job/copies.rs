@@ -46,6 +46,12 @@ pub(super) enum Meaning {
 }
 
 impl Twins {
+    /// True when every item has one call at most.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// True while an item waits for its second call and has no result.
     pub(super) fn is_wanted(&self, index: usize) -> bool {
         self.0.get(&index).is_some_and(|twin| !twin.finished)

@@ -12,7 +12,7 @@ use super::items::{Flight, Item, Kind, Past};
 use super::launch::travel;
 use crate::Proxy;
 use crate::fleet::FleetError;
-use crate::fleet::running::{Ended, Whole};
+use crate::fleet::running::{Ended, Ends, Whole};
 use crate::fleet::window::Travel;
 use crate::remote::Gathers;
 use crate::retry;
@@ -64,17 +64,20 @@ where
         };
         // Its number may be another flight's now.
         self.queues.copies.retain(|copy| copy.flight != ended.id);
-        let mut tally = Tally::default();
-        for (_, result) in &ended.results {
-            match result {
-                Ok(_) => tally.ok += 1,
-                Err(CallError::Rejected {
+        let Ends { values, errors } = ended.ends;
+        let mut tally = Tally {
+            ok: values.len(),
+            ..Tally::default()
+        };
+        for (_, error) in &errors {
+            match error {
+                CallError::Rejected {
                     reason: Rejection::Deferred(_),
                     ..
-                }) => tally.deferred += 1,
-                Err(error) if goes_elsewhere(error) => tally.lost += 1,
-                Err(CallError::Unknown { .. }) => tally.lost += 1,
-                Err(_) => tally.failed += 1,
+                } => tally.deferred += 1,
+                error if goes_elsewhere(error) => tally.lost += 1,
+                CallError::Unknown { .. } => tally.lost += 1,
+                _ => tally.failed += 1,
             }
         }
         self.learn(&flight, &tally, ended.whole);
@@ -82,15 +85,45 @@ where
             let now = self.members.now();
             self.members.learned.lock().retries.take(1, now)
         };
-        for (place, result) in ended.results {
+        for (place, value) in values {
+            let Some(slot) = flight.items.get_mut(place) else {
+                continue;
+            };
+            let index = slot.as_ref().map(|item| item.index);
+            *slot = None;
+            if let Some(index) = index
+                && self.counts(index, ended.id)
+            {
+                self.ready.values.push_back((index, value));
+            }
+        }
+        for (place, error) in errors {
             let item = flight.items.get_mut(place).and_then(Option::take);
             if let Some(item) = item {
-                self.settle(ended.id, &flight, item, result, paid);
+                self.settle(ended.id, &flight, item, error, paid);
             }
         }
         // What was given up has its result from elsewhere.
-        for item in flight.items.into_iter().flatten() {
-            self.twins.ended(item.index, ended.id, Value::None(None));
+        if !self.twins.is_empty() {
+            for item in flight.items.into_iter().flatten() {
+                self.twins.ended(item.index, ended.id, Value::None(None));
+            }
+        }
+    }
+
+    /// True when a value of an item is its first.
+    #[inline]
+    fn counts(&mut self, index: usize, id: usize) -> bool {
+        if self.twins.is_empty() {
+            return true;
+        }
+        match self.twins.ended(index, id, Value::There) {
+            Meaning::Nothing => false,
+            Meaning::Wins(other) => {
+                self.release(other);
+                true
+            }
+            Meaning::Itself(_) => true,
         }
     }
 
@@ -153,32 +186,18 @@ where
         }
     }
 
-    /// Takes in how an item's call ended.
+    /// Takes in that an item's call ended without a value.
     fn settle(
         &mut self,
         id: usize,
         flight: &Flight<P, I::Item>,
         item: Item<I::Item>,
-        result: Result<R, CallError>,
+        error: CallError,
         paid: bool,
     ) {
-        let value = match &result {
-            Ok(_) => Value::There,
-            Err(error) => Value::None(Some(error)),
-        };
-        let other = match self.twins.ended(item.index, id, value) {
-            Meaning::Nothing => return,
-            Meaning::Wins(other) => {
-                self.release(other);
-                None
-            }
-            Meaning::Itself(other) => other,
-        };
-        match result.map_err(|error| decisive(error, other)) {
-            Ok(result) => {
-                self.ready.push_back((item.index, Ok(result)));
-            }
-            Err(error) => self.fail(flight, item, error, paid),
+        let value = Value::None(Some(&error));
+        if let Meaning::Itself(other) = self.twins.ended(item.index, id, value) {
+            self.fail(flight, item, decisive(error, other), paid);
         }
     }
 
@@ -217,7 +236,7 @@ where
         self.progress.note_error(&flight.member.name, &error);
         if !goes_elsewhere(&error) {
             let error = FleetError::Item { index, error };
-            self.ready.push_back((index, Err(error)));
+            self.ready.errors.push_back((index, error));
             return;
         }
         let past: &mut Past = item.past.get_or_insert_default();
@@ -237,7 +256,7 @@ where
                 attempts,
                 error,
             };
-            self.ready.push_back((index, Err(error)));
+            self.ready.errors.push_back((index, error));
             return;
         }
         if let CallError::Rejected {

@@ -11,6 +11,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::time::Duration;
 
 use farcall_examples::words::{RANGE_BYTES, Summary, Tally, count, plan};
 use serde_json::Value;
@@ -228,6 +229,46 @@ fn mandelbrot_paints_the_same_picture_with_any_crew() {
         2,
         "no drafts are left"
     );
+}
+
+#[test]
+fn mandelbrot_paints_the_same_picture_when_a_worker_is_killed() {
+    const SIZE: [&str; 6] = ["--width", "300", "--height", "200", "--iterations", "100000"];
+    let directory = tempfile::tempdir().unwrap();
+    let [whole, survived] = ["whole", "survived"].map(|name| directory.path().join(name));
+    let names = Names::start();
+    let address = names.address.as_str();
+    let serve = |name| Running::start(MANDELBROT, &["--ns", address, "--serve", name]);
+    let (mut first, _second) = (serve("mandelbrot.1"), serve("mandelbrot.2"));
+    let mut client = Command::new(MANDELBROT)
+        .args(["--ns", address])
+        .args(SIZE)
+        .arg("--out")
+        .arg(&survived)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // By then it is in the middle of a band.
+    let begun = Duration::from_millis(100);
+    while processor_time(first.child.id()) < begun {
+        assert!(client.try_wait().unwrap().is_none(), "it is over already");
+    }
+    first.child.kill().unwrap();
+    stdout(client.wait_with_output().unwrap());
+    let arguments: Vec<&OsStr> = SIZE.iter().map(OsStr::new).collect();
+    let out = [OsStr::new("--out"), whole.as_os_str()];
+    stdout(run(MANDELBROT, &[&arguments[..], &out].concat()));
+    assert!(fs::read(whole).unwrap() == fs::read(survived).unwrap());
+}
+
+/// What a process used so far.
+fn processor_time(id: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
+    let (_, fields) = stat.rsplit_once(") ").unwrap();
+    let ticks = fields.split(' ').skip(11).take(2);
+    let ticks: u64 = ticks.map(|ticks| ticks.parse::<u64>().unwrap()).sum();
+    Duration::from_millis(ticks * 10)
 }
 
 #[test]

@@ -233,7 +233,14 @@ fn mandelbrot_paints_the_same_picture_with_any_crew() {
 
 #[test]
 fn mandelbrot_paints_the_same_picture_when_a_worker_is_killed() {
-    const SIZE: [&str; 6] = ["--width", "300", "--height", "200", "--iterations", "100000"];
+    const SIZE: [&str; 6] = [
+        "--width",
+        "1200",
+        "--height",
+        "900",
+        "--iterations",
+        "100000",
+    ];
     let directory = tempfile::tempdir().unwrap();
     let [whole, survived] = ["whole", "survived"].map(|name| directory.path().join(name));
     let names = Names::start();
@@ -250,7 +257,7 @@ fn mandelbrot_paints_the_same_picture_when_a_worker_is_killed() {
         .spawn()
         .unwrap();
     // By then it is in the middle of a band.
-    let begun = Duration::from_millis(100);
+    let begun = Duration::from_millis(50);
     while processor_time(first.child.id()) < begun {
         assert!(client.try_wait().unwrap().is_none(), "it is over already");
     }

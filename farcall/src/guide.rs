@@ -820,6 +820,17 @@ pub mod limits {
     //! | `max_objects` | 1,000,000 | [`PublishError::Full`](crate::PublishError) |
     //! | `grace` | 30 s | calls in flight are cut |
     //!
+    //! | of each job of a fleet | | past it |
+    //! |---|---|---|
+    //! | items of a chunk | what takes 50 ms, at most 4,096 | the next chunk |
+    //! | arguments of an item that travels with others | 16 KiB, 1 MiB for all of a chunk | it travels alone |
+    //! | a batch at a member | 200 ms, 1 MiB of results | the rest goes again, as if never sent |
+    //! | chunks in flight at a member | 2 | items wait |
+    //! | single items in flight at a member | 2 to 256, by how long they take; 64 where the method waits | items wait |
+    //! | items that `imap` pulls ahead | 1,024, or twice those in flight | the input waits |
+    //! | patience while no member answers | 10 s, [`with_patience`](crate::Fleet::with_patience) | `Empty` |
+    //! | calls of an item that were lost and may have run | 3 | `GivenUp` |
+    //!
     //! | of each queue of work, [`WorkLimits`](crate::work::WorkLimits) | default | past it |
     //! |---|---|---|
     //! | `lease` | 10 s without a sign of life | the worker's items go to others |

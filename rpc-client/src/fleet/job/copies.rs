@@ -9,7 +9,7 @@ use farcall_shared::error::CallError;
 use tokio::time::Instant;
 
 use super::Job;
-use super::items::{Copied, Copy, Item, Kind};
+use super::items::{Copied, Copy, Flight, Item, Kind};
 use crate::Proxy;
 
 /// A flight that takes so many times what it is expected to take is copied at the end of a job. Spark's and Hadoop's
@@ -18,6 +18,9 @@ const STRAGGLES: u32 = 3;
 
 /// No flight straggles sooner.
 const SOONEST: Duration = Duration::from_millis(20);
+
+/// While there is other work, flights that are late are looked at so often.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// Items with two calls in flight, by index.
 #[derive(Debug, Default)]
@@ -177,7 +180,7 @@ where
                 Some(after) if age >= after && !busy => late.push(id),
                 Some(after) => {
                     // While there is other work nobody looks; then not at once again.
-                    let left = after.saturating_sub(age).max(Duration::from_millis(5));
+                    let left = after.saturating_sub(age).max(LOOK_AGAIN);
                     next = Some(next.map_or(left, |known| known.min(left)));
                 }
                 None => next = Some(next.map_or(SOONEST, |known| known.min(SOONEST))),
@@ -190,7 +193,7 @@ where
     }
 
     /// How old a flight may get.
-    fn late_after(&self, flight: &super::items::Flight<P, I::Item>) -> Option<Duration> {
+    fn late_after(&self, flight: &Flight<P, I::Item>) -> Option<Duration> {
         let method = flight.chunk.first_method()?;
         let single = flight.items.len() == 1;
         let learned = single.then(|| self.members.learned.lock().late_after(Some(method)));
@@ -212,15 +215,19 @@ where
     }
 
     fn copy(&mut self, id: usize) {
+        let license = self
+            .flights
+            .get(id)
+            .and_then(|flight| flight.chunk.license());
+        let Some(license) = license else {
+            return;
+        };
         let now = self.members.now();
         // A single call that is late is a hedge, of which there may be few; the last ones of a job are all worth it.
         if self.is_one_call() && !self.members.learned.lock().may_hedge(now) {
             return;
         }
         let Some(flight) = self.flights.get_mut(id) else {
-            return;
-        };
-        let Some(license) = flight.chunk.license() else {
             return;
         };
         flight.copied = Copied::Yes;

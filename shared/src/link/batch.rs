@@ -78,7 +78,9 @@ impl Batch {
                     spare: &mut spare,
                     laps: &mut laps,
                 };
-                unseen += run_one(object, request, &mut scratch)?.0;
+                let (Unseen(more), ended) = run_one(object, request, &mut scratch);
+                unseen += more;
+                ended?;
                 put_in_place(reply, start, &mut lent);
                 Ok(())
             });
@@ -94,15 +96,15 @@ fn run_one(
     object: &dyn Object,
     request: Request<'_>,
     scratch: &mut Scratch<'_>,
-) -> Result<Unseen, Refusal> {
+) -> (Unseen, Result<(), Refusal>) {
     match object.start(request, scratch) {
-        Started::Done(end) => end.map(|()| Unseen(1)),
+        Started::Done(end) => (Unseen(1), end),
         // It has not shown that it is cheap.
         Started::Computes(work) => {
-            scratch.reply.extend_from_slice(&work()?);
-            Ok(Unseen(CALLS_PER_LOOK))
+            let ended = work().map(|result| scratch.reply.extend_from_slice(&result));
+            (Unseen(CALLS_PER_LOOK), ended)
         }
-        Started::Waits(_) => Err(waits()),
+        Started::Waits(_) => (Unseen(1), Err(waits())),
     }
 }
 

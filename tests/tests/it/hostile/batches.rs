@@ -240,6 +240,30 @@ async fn a_batch_past_its_deadline_starts_no_further_call() {
 }
 
 #[tokio::test]
+async fn a_batch_that_ran_for_long_starts_no_further_call_however_its_last_one_ended() {
+    for (first, status) in [(0, Status::Done), (1313, Status::Panicked)] {
+        let house = narrow().await;
+        let mut raw = at(&house).await;
+        let calls = [first, 1, 2].map(|n: u64| (n,));
+        raw.send(&batch_call(3, GRIND, &arguments(calls))).await;
+        house.miller.started(1).await;
+        // A call that begins later and ends when a batch has run long enough.
+        let pause = batch_with(4, PAUSE, &arguments([(9_u64,)])[0], |call| {
+            call.flags = 0;
+            call.deadline_ms = 250;
+        });
+        raw.send(&pause).await;
+        assert_eq!(raw.reply_to(4).await.0, Status::Cancelled as u16);
+        house.miller.open_for_good();
+        let (whole, body) = raw.reply_to(3).await;
+        let statuses: Vec<u16> = results(&body).iter().map(|(status, _)| *status).collect();
+        assert_eq!((whole, statuses), (0, vec![status as u16]));
+        grinds(&mut raw).await;
+        assert_eq!(house.miller.log(), [first, 9, 77]);
+    }
+}
+
+#[tokio::test]
 async fn a_batch_ends_once_its_results_take_a_mebibyte_and_the_rest_is_not_started() {
     let house = narrow().await;
     house.miller.open_for_good();

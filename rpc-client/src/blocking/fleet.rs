@@ -199,8 +199,8 @@ impl<P: Proxy> Fleet<P> {
     }
 
     /// As [`map`](Self::map), giving each result in the order of the items as soon as its turn has come. Items are pulled
-    /// only while the next result is asked for, and at most 1,024 ahead of the results that were taken, so that the input
-    /// may be longer than memory; the first error ends it.
+    /// only while the next result is asked for, and at most 1,024 ahead of the results that were taken, or twice as many as
+    /// are in flight, so that the input may be longer than memory; the first error ends it.
     ///
     /// Dropping the iterator cancels every call in flight.
     pub fn imap<I, R, F, Fut>(

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::iter::{Fuse, Peekable};
 use std::sync::Arc;
+use std::time::Duration;
 
 use farcall_shared::error::CallError;
 use farcall_shared::names::Epoch;
@@ -28,6 +29,9 @@ use super::window::{Travel, Window};
 use crate::Proxy;
 use copies::Twins;
 use items::{Flight, Queues};
+
+/// The longest a job waits without looking whether there is anything to do.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// An item's number and its result.
 pub(super) type Outcome<R> = (usize, Result<R, FleetError>);
@@ -136,7 +140,8 @@ where
             progress: Progress::new(total),
             late: None,
             heard: now,
-            end: options.deadline.map(|within| now + within),
+            // A deadline that no clock can tell is none.
+            end: options.deadline.and_then(|within| now.checked_add(within)),
             last_error: None,
         };
         job.refresh();
@@ -276,12 +281,12 @@ where
         let resting = resting
             .filter(|until| *until > now)
             .map(|until| instant + (until - now));
-        let patience = self.heard + self.options.patience;
-        [self.late, self.end, self.queues.next_wake()]
+        let patience = self.heard.checked_add(self.options.patience);
+        [self.late, self.end, self.queues.next_wake(), patience]
             .into_iter()
             .flatten()
             .chain(resting)
-            .fold(patience, Instant::min)
+            .fold(instant + LONGEST_WAIT, Instant::min)
     }
 
     fn look_at_the_clock(&mut self, most: usize) -> Result<(), FleetError> {

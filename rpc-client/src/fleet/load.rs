@@ -31,12 +31,10 @@ pub(super) struct Load {
     failures: u32,
     ejections: u32,
     ejected_until: Duration,
-    /// When it came, if the fleet was there already.
-    came: Option<Duration>,
 }
 
 impl Load {
-    pub(super) fn new(came: Option<Duration>) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             in_flight: 0,
             latency: None,
@@ -44,7 +42,6 @@ impl Load {
             failures: 0,
             ejections: 0,
             ejected_until: Duration::ZERO,
-            came,
         }
     }
 
@@ -97,15 +94,15 @@ impl Load {
     pub(super) fn is_ejected(&self, now: Duration) -> bool {
         now < self.ejected_until
     }
+}
 
-    /// The part of its fair share that a newcomer gets.
-    pub(super) fn part(&self, now: Duration) -> f64 {
-        let Some(came) = self.came else {
-            return 1.0;
-        };
-        let age = now.saturating_sub(came).as_secs_f64() / SLOW_START.as_secs_f64();
-        age.clamp(FIRST_PART, 1.0)
+/// The part of its fair share that a member of this age gets, where the oldest one has that age.
+pub(super) fn part(age: Duration, oldest: Duration) -> f64 {
+    let ripe = oldest.min(SLOW_START);
+    if age >= ripe {
+        return 1.0;
     }
+    (age.as_secs_f64() / ripe.as_secs_f64()).max(FIRST_PART)
 }
 
 #[cfg(test)]
@@ -116,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_slow_answer_counts_at_once_and_is_forgotten_slowly() {
-        let mut load = Load::new(None);
+        let mut load = Load::new();
         load.succeeded(1, MS, 10 * MS);
         load.succeeded(1, 20 * MS, 20 * MS);
         assert_eq!(load.latency(), Some(0.02));
@@ -130,7 +127,7 @@ mod tests {
 
     #[test]
     fn failures_in_a_row_put_it_aside_longer_each_time_and_never_for_good() {
-        let mut load = Load::new(None);
+        let mut load = Load::new();
         let mut now = MS;
         for nth in 1..20 {
             for _ in 1..CONSECUTIVE_FAILURES {
@@ -146,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_success_between_failures_forgives_them() {
-        let mut load = Load::new(None);
+        let mut load = Load::new();
         for _ in 0..100 {
             load.failed(1, MS);
             load.succeeded(1, MS, MS);
@@ -156,13 +153,19 @@ mod tests {
 
     #[test]
     fn a_newcomer_gets_more_and_more() {
-        let load = Load::new(Some(SLOW_START));
         let mut before = 0.0;
         for tenth in 1..=10 {
-            let part = load.part(SLOW_START + SLOW_START / 10 * tenth);
+            let part = part(SLOW_START / 10 * tenth, SLOW_START * 5);
             assert!(part > before && part <= 1.0);
             before = part;
         }
-        assert_eq!(Load::new(None).part(Duration::ZERO), 1.0);
+        assert_eq!(part(Duration::ZERO, SLOW_START), FIRST_PART);
+    }
+
+    #[test]
+    fn those_who_came_together_are_equals_from_the_beginning() {
+        assert_eq!(part(Duration::ZERO, Duration::ZERO), 1.0);
+        assert_eq!(part(MS, MS), 1.0);
+        assert!(part(50 * MS, 100 * MS) >= 0.5);
     }
 }

@@ -10,7 +10,7 @@ use farcall_shared::wire::codec::Codec;
 use parking_lot::Mutex;
 
 use super::balance::Candidate;
-use super::load::Load;
+use super::load::{self, Load};
 use crate::Proxy;
 use crate::remote::Remote;
 use crate::retry::Retries;
@@ -22,18 +22,15 @@ pub(super) struct Member<P> {
     pub(super) proxy: P,
     weight: f64,
     zone: Option<Arc<str>>,
+    /// When, as the fleet's time goes.
+    pub(super) came: Duration,
     pub(super) load: Arc<Mutex<Load>>,
     /// Items it finished, for all members of its name.
     finished: Arc<AtomicU64>,
 }
 
 impl<P: Proxy> Member<P> {
-    pub(super) fn new(
-        name: Arc<str>,
-        uri: Uri,
-        came: Option<Duration>,
-        finished: Arc<AtomicU64>,
-    ) -> Self {
+    pub(super) fn new(name: Arc<str>, uri: Uri, came: Duration, finished: Arc<AtomicU64>) -> Self {
         let remote = Remote::lazy(uri, Some(P::descriptor().into()), Codec::Postcard);
         Self {
             name,
@@ -41,7 +38,8 @@ impl<P: Proxy> Member<P> {
             proxy: P::from_remote(remote.with_retries(Retries::Never)),
             weight: 1.0,
             zone: None,
-            load: Arc::new(Mutex::new(Load::new(came))),
+            came,
+            load: Arc::new(Mutex::new(Load::new())),
             finished,
         }
     }
@@ -61,17 +59,18 @@ impl<P: Proxy> Member<P> {
         self.finished.fetch_add(items, Ordering::Relaxed);
     }
 
-    /// As a policy sees it, and whether it is put aside.
-    pub(super) fn candidate(&self, now: Duration) -> (Candidate<'_>, Health) {
-        let load = self.load.lock();
+    /// As a policy sees it, and whether it is put aside; `first` is when the member came that came first.
+    pub(super) fn candidate(&self, now: Duration, first: Duration) -> (Candidate<'_>, Health) {
+        let age = |came| now.saturating_sub(came);
+        let known = self.load.lock();
         let candidate = Candidate {
             name: &self.name,
-            in_flight: load.in_flight,
-            latency: load.latency(),
-            weight: self.weight * load.part(now),
+            in_flight: known.in_flight,
+            latency: known.latency(),
+            weight: self.weight * load::part(age(self.came), age(first)),
             zone: self.zone.as_deref(),
         };
-        let health = match load.is_ejected(now) {
+        let health = match known.is_ejected(now) {
             true => Health::Ejected,
             false => Health::Good,
         };

@@ -53,7 +53,7 @@ struct Now<P> {
 }
 
 impl<P: Proxy> Now<P> {
-    fn member(&mut self, name: &str, uri: Uri, came: Option<Duration>) -> Member<P> {
+    fn member(&mut self, name: &str, uri: Uri, came: Duration) -> Member<P> {
         let name: Arc<str> = name.into();
         let finished = self.shares.entry(Arc::clone(&name)).or_default();
         Member::new(name, uri, came, Arc::clone(finished))
@@ -100,8 +100,7 @@ impl<P: Proxy> Members<P> {
         let mut now = self.now.lock();
         let epoch = now.added;
         now.added += 1;
-        let came = (epoch > 0).then(|| self.now());
-        let member = now.member(name, uri.into(), came);
+        let member = now.member(name, uri.into(), self.now());
         Arc::make_mut(&mut now.members).insert(epoch, Arc::new(member));
         drop(now);
         self.changed.send_modify(|count| *count += 1);
@@ -137,7 +136,7 @@ impl<P: Proxy> Members<P> {
         let members = Arc::new(Self::new(format!("a list of {} URIs", uris.len()), None));
         let mut now = members.now.lock();
         for uri in uris {
-            let member = now.member(&uri.to_string(), uri, None);
+            let member = now.member(&uri.to_string(), uri, Duration::ZERO);
             let epoch = now.members.len() as Epoch;
             Arc::make_mut(&mut now.members).insert(epoch, Arc::new(member));
         }
@@ -246,7 +245,8 @@ impl<P: Proxy> Members<P> {
             return;
         }
         let mut now = self.now.lock();
-        let first = now.shares.is_empty();
+        // Those who are told of together came together.
+        let came = self.now();
         let mut members = All::clone(&now.members);
         let before = match changes.reset {
             true => std::mem::take(&mut members),
@@ -260,10 +260,7 @@ impl<P: Proxy> Members<P> {
                     let member = match known {
                         Some(member) => Member::clone(member),
                         None => match object_uri(&entry) {
-                            Ok(uri) => {
-                                let came = (!first).then(|| self.now());
-                                now.member(&entry.name, uri.into(), came)
-                            }
+                            Ok(uri) => now.member(&entry.name, uri.into(), came),
                             Err(e) => {
                                 tracing::warn!("left out of the fleet: {e}");
                                 continue;

@@ -249,13 +249,7 @@ impl Chunk {
             Calls::Gathering(gathered) => &mut gathered.waiting,
             Calls::Sent(waiting) => waiting,
         };
-        // As a rule one task polls all of them.
-        if !waiting
-            .last()
-            .is_some_and(|last| last.will_wake(cx.waker()))
-        {
-            waiting.push(cx.waker().clone());
-        }
+        note(waiting, cx);
         Poll::Pending
     }
 

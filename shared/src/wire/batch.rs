@@ -14,7 +14,7 @@ pub const RESULT_HEADER_BYTES: usize = 6;
 /// The longest text of a call that was refused, in bytes; longer ones are cut.
 const MAX_TEXT_BYTES: usize = 512;
 
-/// Appends a call, its arguments appended by `write`; on an error the batch is as before.
+/// Appends a call, its arguments appended by `write`; on an error or a panic the batch is as before.
 ///
 /// # Errors
 /// What `write` gives.
@@ -23,14 +23,34 @@ pub fn put_call<E>(
     write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
 ) -> Result<(), E> {
     let start = batch.len();
-    batch.extend_from_slice(&[0; CALL_HEADER_BYTES]);
-    let written = write(batch);
-    if written.is_err() {
-        batch.truncate(start);
-    } else {
-        fill_in(batch, start, start + CALL_HEADER_BYTES);
+    // Also forgets the half that was written when the arguments' own code panics: a call too many would give every later
+    // one another's result.
+    let mut half = Half {
+        batch,
+        start,
+        whole: false,
+    };
+    half.batch.extend_from_slice(&[0; CALL_HEADER_BYTES]);
+    write(half.batch)?;
+    half.whole = true;
+    fill_in(half.batch, start, start + CALL_HEADER_BYTES);
+    Ok(())
+}
+
+/// A call that is being written.
+struct Half<'a> {
+    batch: &'a mut Vec<u8>,
+    start: usize,
+    whole: bool,
+}
+
+impl Drop for Half<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.whole {
+            self.batch.truncate(self.start);
+        }
     }
-    written
 }
 
 /// Takes the next call's arguments off the front; `None` when the rest is malformed or there is none.
@@ -134,6 +154,19 @@ mod tests {
             Err(())
         });
         assert_eq!((refused, &calls[..]), (Err(()), &b"before"[..]));
+    }
+
+    #[test]
+    fn a_panic_of_whoever_writes_leaves_the_batch_as_it_was() {
+        let mut calls = b"before".to_vec();
+        let panics = std::panic::AssertUnwindSafe(|| {
+            put_call(&mut calls, |out| -> Result<(), ()> {
+                out.push(1);
+                panic!("on purpose")
+            })
+        });
+        assert!(std::panic::catch_unwind(panics).is_err());
+        assert_eq!(calls, b"before");
     }
 
     #[test]

@@ -4,7 +4,6 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use farcall_shared::descriptor::Runs;
 use farcall_shared::error::CallError;
 use farcall_shared::names::Epoch;
 use tokio::time::Instant;
@@ -15,7 +14,6 @@ use crate::Proxy;
 use crate::fleet::balance::Candidate;
 use crate::fleet::member::Health;
 use crate::fleet::running::Running;
-use crate::fleet::window::Travel;
 use crate::remote::{Chunk, Gathers, License};
 
 /// What calls may take longer than their job, which cancels them at its end.
@@ -152,8 +150,13 @@ where
         let now = self.members.now();
         let (mut healthy, mut stay) = (0, 0);
         let mut open = Vec::with_capacity(self.known.len());
-        for (epoch, known) in self.known.iter().filter(|(_, known)| known.stays) {
-            let (candidate, health) = known.member.candidate(now);
+        let staying = || self.known.iter().filter(|(_, known)| known.stays);
+        let first = staying()
+            .map(|(_, known)| known.member.came)
+            .min()
+            .unwrap_or(now);
+        for (epoch, known) in staying() {
+            let (candidate, health) = known.member.candidate(now, first);
             stay += 1;
             healthy += usize::from(health == Health::Good);
             let free = !known.alone && Some(*epoch) != except && Some(*epoch) != self.reserved;
@@ -238,13 +241,5 @@ where
         ));
         self.expect(id);
         id
-    }
-}
-
-/// How the items travel, once a call told of its method.
-pub(super) fn travel(runs: Runs) -> Travel {
-    match runs {
-        Runs::Compute => Travel::Chunks,
-        Runs::Async => Travel::Waiting,
     }
 }

@@ -9,7 +9,6 @@ use tokio::time::Instant;
 use super::Job;
 use super::copies::{Meaning, Value};
 use super::items::{Flight, Item, Kind, Past};
-use super::launch::travel;
 use crate::Proxy;
 use crate::fleet::FleetError;
 use crate::fleet::running::{Ended, Ends, Whole};
@@ -178,7 +177,7 @@ where
         let descriptor = P::descriptor();
         let runs = method.and_then(|method| descriptor.methods.get(usize::from(method)));
         match (self.travel, runs) {
-            (Travel::Unknown, Some(method)) => self.travel = travel(method.runs),
+            (Travel::Unknown, Some(method)) => self.travel = Travel::of(method.runs),
             (Travel::Chunks, _) if flight.gathers != Gathers::Nothing && whole == Whole::No => {
                 self.travel = Travel::Single;
             }

@@ -142,3 +142,15 @@ async fn a_map_goes_on_while_the_name_service_is_away_and_follows_it_when_it_is_
     mapping.abort();
     let _ = mapping.await;
 }
+
+#[tokio::test]
+async fn a_deadline_and_a_patience_past_every_clock_are_none() {
+    let service = NameService::new().await;
+    let _member = Member::ready(&service, "desk.1").await;
+    let for_ever = std::time::Duration::MAX;
+    let fleet = fleet(&service).await;
+    let fleet = fleet.with_deadline(for_ever).with_patience(for_ever);
+    soon(fleet.wait_for(1, for_ever)).await.unwrap();
+    let squares = soon(fleet.map(0..100, |desk, n| desk.square(n))).await;
+    assert!(squares.unwrap().into_iter().eq((0..100).map(|n| n * n)));
+}

@@ -2,6 +2,7 @@
 //!
 //! `docs/PROTOCOL.md` is the specification; the golden bytes in these rooms hold it in place.
 
+pub mod attached;
 pub mod batch;
 pub mod blob;
 pub mod codec;

@@ -5,6 +5,7 @@ mod values;
 
 use farcall::descriptor::{DaemonInfoProxy, Descriptor};
 use farcall::parts::wire::batch;
+use farcall::parts::wire::frame::flow::{self, Flow};
 use farcall::parts::wire::frame::{self, Bind, Bound, CallFrame, Frame, ReplyFrame, Trace, flag};
 use farcall::parts::wire::handshake::{Hello, Side, VERSIONS, Versions, preface};
 use fastrand::Rng;
@@ -196,11 +197,15 @@ pub fn put(out: &mut Vec<u8>, frame: &Frame<'_>) -> bool {
             out.extend_from_slice(call.body);
             frame::end(out, start);
         }
-        Frame::Reply(ReplyFrame { status, id, body }) => {
-            let start = frame::begin_reply(out, *status, *id);
-            out.extend_from_slice(body);
+        Frame::Reply(reply) => {
+            let start = frame::begin_reply(out, reply.status, reply.id);
+            out.extend_from_slice(reply.body);
+            if reply.flags & flow::flag::ATTACHED != 0 {
+                flow::mark_attached(out, start);
+            }
             frame::end(out, start);
         }
+        Frame::Flow(flow) => put_flow(out, flow),
         Frame::Cancel(id) => frame::put_cancel(out, *id),
         Frame::Ping(token) => frame::put_ping(out, *token),
         Frame::Pong(token) => frame::put_pong(out, *token),
@@ -210,6 +215,34 @@ pub fn put(out: &mut Vec<u8>, frame: &Frame<'_>) -> bool {
         Frame::Skipped(_) => return false,
     }
     true
+}
+
+fn put_flow(out: &mut Vec<u8>, flow: &Flow<'_>) {
+    match flow {
+        Flow::Item(item) => {
+            let start = flow::begin_item(out, item.stream);
+            out.extend_from_slice(item.body);
+            if item.flags & flow::flag::ATTACHED != 0 {
+                flow::mark_attached(out, start);
+            }
+            frame::end(out, start);
+        }
+        Flow::End(end) => flow::put_end(out, end.stream, end.status, end.text),
+        Flow::Credit(credit) => flow::put_credit(out, *credit),
+        Flow::Stop(stream) => flow::put_stop(out, *stream),
+        Flow::Release(release) => flow::put_release(out, *release),
+        Flow::Piece(piece) => {
+            let start = flow::begin_piece(out, piece.frame, piece.left);
+            out.extend_from_slice(piece.body);
+            frame::end(out, start);
+        }
+        Flow::Taken(taken) => flow::put_taken(out, *taken),
+        Flow::Sequence(sequence) => {
+            let start = flow::begin_sequence(out, sequence.mode);
+            out.extend_from_slice(sequence.calls);
+            frame::end(out, start);
+        }
+    }
 }
 
 /// The bind of one of [`OBJECTS`] as a proxy of it would ask.
@@ -343,6 +376,7 @@ fn put_reply(out: &mut Vec<u8>, random: &mut Rng) {
     put(
         out,
         &Frame::Reply(ReplyFrame {
+            flags: 0,
             status,
             id: id(random),
             body: &body,

@@ -21,6 +21,7 @@ use super::out::Flush;
 use super::shared::{Shared, State};
 use crate::net::Reading;
 use crate::wire::blob;
+use crate::wire::frame::flow::Flow;
 use crate::wire::frame::{self, CallFrame, Frame, LENGTH_BYTES, ReplyFrame};
 use crate::wire::frames::Frames;
 
@@ -393,9 +394,23 @@ impl Driver {
             Frame::Fault(why) => {
                 return Err(End::Lost(format!("the peer ended the connection: {why}")));
             }
+            Frame::Flow(flow) => return self.flow(&flow),
             Frame::Pong(_) | Frame::Skipped(_) => {}
         }
         Ok(())
+    }
+
+    /// Handles what is neither call nor reply.
+    fn flow(&mut self, flow: &Flow<'_>) -> Result<(), End> {
+        match flow {
+            Flow::Item(_) | Flow::End(_) | Flow::Stop(_) => {
+                Err(End::Fault("no streams yet".into()))
+            }
+            Flow::Credit(_) => Err(End::Fault("no credit yet".into())),
+            Flow::Release(_) => Err(End::Fault("no references yet".into())),
+            Flow::Piece(_) | Flow::Taken(_) => Err(End::Fault("no pieces yet".into())),
+            Flow::Sequence(_) => Err(End::Fault("no sequences yet".into())),
+        }
     }
 
     /// Writes the replies to what was read and what others appended.

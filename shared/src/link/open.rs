@@ -123,6 +123,7 @@ async fn shake(
         max_message_bytes: theirs.max_message_bytes.min(limits.max_message_bytes),
         max_calls_in_flight: theirs.max_calls_in_flight.min(limits.max_calls_in_flight),
         takes_batches: theirs.features & feature::BATCHES != 0,
+        two_way: theirs.features & feature::TWO_WAY != 0,
     })
 }
 
@@ -132,7 +133,7 @@ fn hello(me: Identity, limits: &Limits) -> Hello {
         session: me.session,
         max_message_bytes: limits.max_message_bytes,
         max_calls_in_flight: limits.max_calls_in_flight,
-        features: feature::BATCHES,
+        features: feature::BATCHES | feature::TWO_WAY,
         software: concat!("farcall ", env!("CARGO_PKG_VERSION")).into(),
         credentials: Vec::new(),
     }

@@ -36,6 +36,8 @@ pub(super) struct Remote {
     pub(super) max_message_bytes: u32,
     pub(super) max_calls_in_flight: u32,
     pub(super) takes_batches: bool,
+    /// Knows streams, references, pieces and sequences.
+    pub(super) two_way: bool,
 }
 
 pub(super) struct Shared {

@@ -2,7 +2,10 @@
 //!
 //! Every frame is `length u32 | kind u8 | fields`, little-endian; `length` counts what follows it.
 
+pub mod flow;
+
 use super::read::{Fields, Short, cut, put_text};
+use flow::Flow;
 
 /// Bytes of the length before every frame.
 pub const LENGTH_BYTES: usize = 4;
@@ -19,7 +22,7 @@ pub const MAX_TEXT_BYTES: usize = 4096;
 /// Kinds at or above this may be skipped by who does not know them.
 pub const FIRST_SKIPPABLE_KIND: u8 = 128;
 
-/// The kinds of this version; 16–31 are kept for pieces, streams and credit.
+/// The kinds of this version.
 mod kind {
     pub(super) const BIND: u8 = 3;
     pub(super) const BOUND: u8 = 4;
@@ -31,6 +34,14 @@ mod kind {
     pub(super) const GO_AWAY: u8 = 10;
     pub(super) const FAULT: u8 = 11;
     pub(super) const UNBIND: u8 = 12;
+    pub(super) const ITEM: u8 = 16;
+    pub(super) const END: u8 = 17;
+    pub(super) const CREDIT: u8 = 18;
+    pub(super) const STOP: u8 = 19;
+    pub(super) const RELEASE: u8 = 20;
+    pub(super) const PIECE: u8 = 21;
+    pub(super) const TAKEN: u8 = 22;
+    pub(super) const SEQUENCE: u8 = 23;
 }
 
 /// Flags of a call; unknown ones below 32 are refused, the rest skipped.
@@ -43,6 +54,8 @@ pub mod flag {
     pub const TRACE: u8 = 4;
     /// The arguments are those of many calls, see [`batch`](crate::wire::batch).
     pub const BATCH: u8 = 8;
+    /// Attachments stand behind the arguments, see [`attached`](crate::wire::attached).
+    pub const ATTACHED: u8 = 16;
     /// What a reader must understand.
     pub const MUST_KNOW: u8 = 0x1f;
 }
@@ -70,6 +83,8 @@ pub enum Frame<'a> {
     Fault(&'a str),
     /// Gives a handle back.
     Unbind(u32),
+    /// Streams, references, pieces and sequences.
+    Flow(Flow<'a>),
     /// A kind that may be skipped.
     Skipped(u8),
 }
@@ -137,6 +152,8 @@ pub struct Trace {
 /// Fields of a reply.
 #[derive(Debug, PartialEq)]
 pub struct ReplyFrame<'a> {
+    /// See [`flow::flag`].
+    pub flags: u8,
     /// See [`Status`](super::status::Status).
     pub status: u16,
     /// The call.
@@ -198,10 +215,11 @@ impl<'a> ReplyFrame<'a> {
     #[inline(always)]
     pub fn read(bytes: &'a [u8]) -> Option<Self> {
         let (head, body) = bytes.split_first_chunk::<{ REPLY_HEADER_BYTES - LENGTH_BYTES }>()?;
-        let [kind::REPLY, _, s0, s1, id @ ..] = head else {
+        let [kind::REPLY, flags, s0, s1, id @ ..] = head else {
             return None;
         };
         Some(Self {
+            flags: *flags,
             status: u16::from_le_bytes([*s0, *s1]),
             id: u32::from_le_bytes(*id),
             body,
@@ -274,7 +292,8 @@ impl<'a> Frame<'a> {
 }
 
 fn unknown_flags(flags: u8) -> bool {
-    flags & flag::MUST_KNOW & !(flag::ONEWAY | flag::NAMED | flag::TRACE | flag::BATCH) != 0
+    let known = flag::ONEWAY | flag::NAMED | flag::TRACE | flag::BATCH | flag::ATTACHED;
+    flags & flag::MUST_KNOW & !known != 0
 }
 
 #[inline]
@@ -318,8 +337,8 @@ fn parse_trace(fields: &mut Fields<'_>) -> Result<Trace, Short> {
 
 #[inline]
 fn parse_reply<'a>(fields: &mut Fields<'a>) -> Result<Frame<'a>, Short> {
-    let _flags = fields.u8()?;
     Ok(Frame::Reply(ReplyFrame {
+        flags: fields.u8()?,
         status: fields.u16()?,
         id: fields.u32()?,
         body: fields.0,
@@ -336,6 +355,10 @@ fn parse_rare<'a>(kind: u8, fields: &mut Fields<'a>) -> Result<Frame<'a>, FrameE
         kind::GO_AWAY => fields.text().map(Frame::GoAway),
         kind::FAULT => fields.text().map(Frame::Fault),
         kind::UNBIND => fields.u32().map(Frame::Unbind),
+        kind::ITEM..=kind::SEQUENCE => match Flow::parse(kind, fields) {
+            Some(flow) => flow.map(Frame::Flow),
+            None => return Err(FrameError::UnknownKind { kind }),
+        },
         FIRST_SKIPPABLE_KIND.. => Ok(Frame::Skipped(kind)),
         _ => return Err(FrameError::UnknownKind { kind }),
     };

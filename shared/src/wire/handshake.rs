@@ -59,6 +59,8 @@ pub enum Side {
 pub mod feature {
     /// Runs many calls of one method that came in one message.
     pub const BATCHES: u64 = 1;
+    /// Knows attachments and the frames of [`flow`](crate::wire::frame::flow).
+    pub const TWO_WAY: u64 = 2;
 }
 
 /// What a side says about itself.

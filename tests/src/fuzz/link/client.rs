@@ -198,6 +198,7 @@ fn answer(frame: &Frame<'_>, out: &mut Vec<u8>, random: &mut Rng) {
             }
             forge::spoil_batch(&mut body, random);
             let reply = ReplyFrame {
+                flags: 0,
                 status: 0,
                 id: call.id,
                 body: &body,
@@ -206,6 +207,7 @@ fn answer(frame: &Frame<'_>, out: &mut Vec<u8>, random: &mut Rng) {
         }
         Frame::Call(call) if call.method == SQUARE || call.method == ECHO && random.bool() => {
             let reply = ReplyFrame {
+                flags: 0,
                 status: 0,
                 id: call.id,
                 body: call.body,

@@ -89,6 +89,10 @@ pub use farcall_shared::link::Limits;
 #[doc(inline)]
 pub use farcall_shared::object::{Arguments, DynamicObject, Servant};
 #[doc(inline)]
+pub use farcall_shared::reference::{Reference, Referent};
+#[doc(inline)]
+pub use farcall_shared::streaming::Streaming;
+#[doc(inline)]
 pub use farcall_shared::uri::{self, Address, ObjectUri, Uri};
 #[doc(inline)]
 pub use farcall_shared::value::{self, Value};

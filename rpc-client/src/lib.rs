@@ -23,7 +23,10 @@ pub use retry::Retries;
 pub use stub::TarpcStub;
 
 use farcall_shared::descriptor::Descriptor;
+use farcall_shared::object::Servant;
+use farcall_shared::reference::Reference;
 use farcall_shared::uri::Uri;
+use farcall_shared::wire::codec::Codec;
 
 /// The longest a call takes unless it is told otherwise: 30 s.
 pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
@@ -50,8 +53,28 @@ pub trait Proxy: Clone + Send + Sync + 'static {
         Self::from_remote(self.remote().clone().with_retries(retries))
     }
 
-    /// What it was connected by.
-    fn uri(&self) -> &Uri {
+    /// What it was connected by; nothing for an object that arrived as a reference, or is in this process.
+    fn uri(&self) -> Option<&Uri> {
         self.remote().uri()
+    }
+
+    /// A proxy of an object in this process: called here, it runs here; as an argument or a result it is handed out.
+    fn to(servant: Servant) -> Self {
+        Self::from_reference(Reference::local(servant))
+    }
+
+    /// A proxy of what a reference leads to.
+    fn from_reference(reference: Reference) -> Self {
+        let descriptor = Some(Self::descriptor().into());
+        Self::from_remote(Remote::from_reference(
+            reference,
+            descriptor,
+            Codec::Postcard,
+        ))
+    }
+
+    /// The object as a value that travels.
+    fn reference(&self) -> Reference {
+        self.remote().reference()
     }
 }

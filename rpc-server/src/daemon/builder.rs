@@ -135,6 +135,7 @@ impl Builder {
             grace: self.grace,
             links: Mutex::default(),
             connections: Arc::new(Semaphore::new(self.max_connections)),
+            runtime: tokio::runtime::Handle::current(),
             tasks,
             closing: stop.child_token(),
             stop,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Hosted;
+use crate::attach;
 use crate::descriptor::{Descriptor, Runs};
 use crate::object::{Answer, Laps, Object, Request, Scratch, Selected, Spare, Started};
 use crate::wire::batch::{RESULT_HEADER_BYTES, next_call, put_result};
@@ -81,11 +82,15 @@ impl Batch {
                 let (Unseen(more), ended) = run_one(object, request, &mut scratch);
                 unseen += more;
                 ended?;
+                if attach::any() {
+                    drop(attach::take());
+                    return Err(attaches());
+                }
                 put_in_place(reply, start, &mut lent);
                 Ok(())
             });
         }
-        Ok(results)
+        Ok(results.into())
     }
 }
 
@@ -101,7 +106,8 @@ fn run_one(
         Started::Done(end) => (Unseen(1), end),
         // It has not shown that it is cheap.
         Started::Computes(work) => {
-            let ended = work().map(|result| scratch.reply.extend_from_slice(&result));
+            let ended =
+                work().map(|result| scratch.reply.extend_from_slice(&result.frames.into_bytes()));
             (Unseen(CALLS_PER_LOOK), ended)
         }
         Started::Waits(_) => (Unseen(1), Err(waits())),
@@ -134,6 +140,12 @@ pub(super) fn method(descriptor: &Descriptor, selected: Selected<'_>) -> Result<
         Some(method) if method.runs == Runs::Compute => Ok(number),
         _ => Err(waits()),
     }
+}
+
+#[cold]
+fn attaches() -> Refusal {
+    let text = "references and streams do not travel in the results of a batch";
+    Refusal::new(Status::BadResult, text)
 }
 
 #[cold]

@@ -449,6 +449,13 @@ pub fn begin_call(out: &mut Vec<u8>, call: &CallFrame<'_>) -> usize {
     start
 }
 
+/// Says that attachments stand behind the arguments of the call that began at `start`.
+pub fn mark_attached(out: &mut [u8], start: usize) {
+    if let Some(flags) = out.get_mut(start + LENGTH_BYTES + 1) {
+        *flags |= flag::ATTACHED;
+    }
+}
+
 /// Begins a reply; the result is appended next, then [`end`] closes it.
 #[inline(always)]
 pub fn begin_reply(out: &mut Vec<u8>, status: u16, id: u32) -> usize {

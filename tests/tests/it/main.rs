@@ -22,5 +22,6 @@ mod names;
 mod pool;
 mod proxies;
 mod tarpc_peers;
+mod two_way;
 mod unix;
 mod work;

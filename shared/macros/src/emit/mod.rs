@@ -6,12 +6,12 @@ mod descriptor;
 mod proxy;
 mod service;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::ext::IdentExt;
 use syn::{Attribute, Ident, Type};
 
-use crate::model::{Contract, Method};
+use crate::model::{Contract, How, Method, private};
 
 /// Everything that stands beside and instead of the trait.
 pub(crate) fn contract(contract: &Contract) -> TokenStream {
@@ -39,10 +39,7 @@ impl Names {
     fn of(contract: &Contract) -> Self {
         let name = contract.name.unraw();
         Self {
-            private: match &contract.farcall {
-                Some(path) => quote!(#path::__private),
-                None => quote!(::farcall::__private),
-            },
+            private: private(contract.farcall.as_ref()),
             request: format_ident!("{name}Request"),
             response: format_ident!("{name}Response"),
             server: format_ident!("Serve{name}"),
@@ -110,6 +107,36 @@ fn argument_names(method: &Method) -> Vec<&Ident> {
         .iter()
         .map(|argument| &argument.name)
         .collect()
+}
+
+/// What the method gives on `object`, an `Arc`: a stream is wrapped up with it, so that it may borrow from it.
+fn run(
+    trait_name: &Ident,
+    of: &TokenStream,
+    object: &TokenStream,
+    method: &Method,
+    names: &Names,
+) -> TokenStream {
+    let private = &names.private;
+    let (name, arguments) = (&method.name, argument_names(method));
+    let Some(yields) = &method.yields else {
+        return quote!(<#of as #trait_name>::#name(&*#object #(, #arguments)*));
+    };
+    let (runs, all) = match yields.how {
+        How::Stream => (quote!(Async), quote!(stream)),
+        How::Iterator => (quote!(Compute), quote!(iter)),
+    };
+    let own = Ident::new("object", Span::mixed_site());
+    let yielder = Ident::new("yielder", Span::mixed_site());
+    quote! {
+        #private::Streaming::generated(
+            #private::Runs::#runs,
+            #private::Arc::clone(&#object),
+            move |#own: #private::Arc<#of>, #yielder| async move {
+                #yielder.#all(<#of as #trait_name>::#name(&*#own #(, #arguments)*)).await
+            },
+        )
+    }
 }
 
 /// True for a type that is called `Bytes`; whether it is the one of the crate `bytes` is seen where its type is known.

@@ -44,7 +44,7 @@ mod kind {
     pub(super) const SEQUENCE: u8 = 23;
 }
 
-/// Flags of a call; unknown ones below 32 are refused, the rest skipped.
+/// Flags of a call; unknown ones below 64 are refused, the rest skipped.
 pub mod flag {
     /// No reply is wanted.
     pub const ONEWAY: u8 = 1;
@@ -57,7 +57,7 @@ pub mod flag {
     /// Attachments stand behind the arguments, see [`attached`](crate::wire::attached).
     pub const ATTACHED: u8 = 16;
     /// What a reader must understand.
-    pub const MUST_KNOW: u8 = 0x1f;
+    pub const MUST_KNOW: u8 = 0x3f;
 }
 
 /// A frame, its texts and bodies still in the buffer it was read from.

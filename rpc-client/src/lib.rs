@@ -2,6 +2,7 @@
 
 pub mod blocking;
 mod dynamic;
+mod error;
 mod fleet;
 mod peers;
 mod remote;
@@ -53,5 +54,14 @@ pub trait Proxy: Clone + Send + Sync + 'static {
     /// What it was connected by.
     fn uri(&self) -> &Uri {
         self.remote().uri()
+    }
+}
+
+/// What the code that `#[remote]` writes refers to; not for users.
+#[doc(hidden)]
+pub mod __private {
+    pub mod blocking {
+        pub use crate::blocking::call::call;
+        pub use crate::blocking::connect;
     }
 }

@@ -4,6 +4,7 @@ mod attempts;
 mod binding;
 mod chunk;
 mod errand;
+mod waited;
 
 use std::fmt;
 use std::future::{Future, poll_fn};

@@ -132,6 +132,7 @@ pub mod parts {
 
 #[doc(hidden)]
 pub mod __private {
+    pub use farcall_client::__private::*;
     pub use farcall_client::{ConnectError, Proxy, Remote};
     pub use farcall_shared::__private::*;
 }

@@ -2,6 +2,7 @@
 
 pub mod blocking;
 mod dynamic;
+mod error;
 mod fleet;
 mod peers;
 mod remote;
@@ -76,5 +77,14 @@ pub trait Proxy: Clone + Send + Sync + 'static {
     /// The object as a value that travels.
     fn reference(&self) -> Reference {
         self.remote().reference()
+    }
+}
+
+/// What the code that `#[remote]` writes refers to; not for users.
+#[doc(hidden)]
+pub mod __private {
+    pub mod blocking {
+        pub use crate::blocking::call::call;
+        pub use crate::blocking::{Iter, connect, iter};
     }
 }

@@ -6,6 +6,7 @@ mod chunk;
 mod errand;
 mod local;
 mod reference;
+mod waited;
 
 use std::fmt;
 use std::future::{Future, poll_fn};

@@ -131,6 +131,9 @@ pub enum NotSent {
     /// As many calls as allowed are in flight on the connection.
     #[error("{0} calls are in flight on this connection already")]
     Full(usize),
+    /// There is no runtime for the functions that wait.
+    #[error("{0}")]
+    NoRuntime(String),
     /// A fleet runs a second copy of the item, and that one made a call first that must not be repeated.
     #[error("another copy of its item went further")]
     Superseded,

@@ -12,6 +12,7 @@ use farcall_shared::wire::codec::Codec;
 use parking_lot::RwLock;
 
 use super::ConnectError;
+use crate::error::chain;
 use crate::peers::{PeerError, Peers};
 use crate::resolve::{ResolveError, resolve};
 
@@ -55,17 +56,6 @@ pub(super) enum BindError {
     Resolve(ResolveError),
     Peer(PeerError),
     Link(NotSent),
-}
-
-/// An error with all its sources in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }
 
 impl BindError {

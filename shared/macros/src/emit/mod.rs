@@ -1,5 +1,6 @@
 //! From the model to the items that `#[remote]` writes.
 
+mod blocking;
 mod client;
 mod contract_trait;
 mod descriptor;
@@ -21,7 +22,11 @@ pub(crate) fn contract(contract: &Contract) -> TokenStream {
     let client = client::emit(contract, &names);
     let descriptor = descriptor::emit(contract, &names);
     let proxy = proxy::emit(contract, &names);
-    quote! { #contract_trait #service #client #descriptor #proxy }
+    let blocking = contract
+        .farcall
+        .is_none()
+        .then(|| blocking::emit(contract, &names));
+    quote! { #contract_trait #service #client #descriptor #proxy #blocking }
 }
 
 /// What the written items are called.
@@ -33,6 +38,7 @@ struct Names {
     server: Ident,
     client: Ident,
     proxy: Ident,
+    blocking: Ident,
 }
 
 impl Names {
@@ -45,6 +51,7 @@ impl Names {
             server: format_ident!("Serve{name}"),
             client: format_ident!("{name}Client"),
             proxy: format_ident!("{name}Proxy"),
+            blocking: format_ident!("{name}Blocking"),
         }
     }
 }

@@ -124,6 +124,15 @@ pub(super) enum Slot {
     Orphan,
 }
 
+/// What became of a reply with attachments.
+#[derive(Debug)]
+pub(super) struct Settled {
+    /// Those that nobody waits for, to be dropped where no lock is held.
+    pub(super) unused: Vec<Attachment>,
+    /// What the peer did wrong.
+    pub(super) fault: Option<String>,
+}
+
 impl Slot {
     /// Moves the deadline of a call that is not written yet.
     pub(super) fn postpone(&mut self, written: u64, by: Tick) {
@@ -400,8 +409,7 @@ impl Shared {
         Ok(())
     }
 
-    /// As [`settle`](Self::settle), for a reply with attachments; gives those that nobody waits for, to be dropped where no
-    /// lock is held.
+    /// As [`settle`](Self::settle), for a reply with attachments.
     #[cold]
     pub(super) fn settle_attached(
         state: &mut State,
@@ -409,20 +417,23 @@ impl Shared {
         body: Bytes,
         attachments: Vec<Attachment>,
         woken: &mut Vec<Waker>,
-    ) -> Result<Vec<Attachment>, String> {
+    ) -> Settled {
         let plain = ReplyFrame {
             flags: 0,
             status,
             id,
             body: &[],
         };
-        Self::settle(state, &plain, Some(body), woken)?;
-        let Some(Slot::Ended(Outcome::Reply(reply))) = state.calls.get_mut(id as usize) else {
-            return Ok(attachments);
+        let fault = Self::settle(state, &plain, Some(body), woken).err();
+        let unused = match state.calls.get_mut(id as usize) {
+            Some(Slot::Ended(Outcome::Reply(reply))) if fault.is_none() => {
+                let body = std::mem::replace(&mut reply.body, Body::Long(Bytes::new()));
+                reply.body = Body::Attached(Box::new((body.into_parts().0, attachments)));
+                Vec::new()
+            }
+            _ => attachments,
         };
-        let (body, _) = std::mem::replace(&mut reply.body, Body::Long(Bytes::new())).into_parts();
-        reply.body = Body::Attached(Box::new((body, attachments)));
-        Ok(Vec::new())
+        Settled { unused, fault }
     }
 
     /// Expires the calls whose deadline is over; gives who is to be woken.
@@ -670,9 +681,11 @@ impl Drop for Pending<'_> {
             }
             Some(slot @ Slot::Expired { .. }) => *slot = Slot::Orphan,
             Some(Slot::Ended(_)) => {
-                state.calls.remove(key);
+                let slot = state.calls.remove(key);
                 let crowded = state.crowd > 0;
                 drop(state);
+                // What its reply refers to is given back under the lock.
+                drop(slot);
                 if crowded {
                     self.shared.room.notify_waiters();
                 }

@@ -65,6 +65,8 @@ pub(super) struct Received {
     pub(super) waker: Option<Waker>,
     /// Nobody: to be dropped where no lock is held.
     pub(super) dropped: Option<Packet>,
+    /// What the producer did that none may do.
+    pub(super) fault: Option<String>,
 }
 
 impl Consumers {
@@ -74,31 +76,40 @@ impl Consumers {
     }
 
     /// Keeps an item until it is taken.
-    pub(super) fn receive(&mut self, stream: u32, item: Item<'_>) -> Result<Received, String> {
-        let Some(consumer) = self.streams.get_mut(&stream) else {
-            return Err(format!("an item of stream {stream}, which is not open"));
+    pub(super) fn receive(&mut self, stream: u32, item: Item<'_>) -> Received {
+        let consumer = match self.receiving(stream) {
+            Ok(consumer) => consumer,
+            Err(fault) => {
+                return Received {
+                    fault: Some(fault),
+                    dropped: item.into_packet(),
+                    ..Received::default()
+                };
+            }
         };
-        if consumer.ended.is_some() {
-            return Err(format!("an item of stream {stream}, which has ended"));
-        }
-        if consumer.credit <= 0 {
-            return Err(format!(
-                "an item of stream {stream}, which has no credit left"
-            ));
-        }
         consumer.credit -= (item.len() + ITEM_HEADER_BYTES) as i64;
         if consumer.unwanted {
-            let dropped = item.into_packet();
-            return Ok(Received {
-                waker: None,
-                dropped,
-            });
+            return Received {
+                dropped: item.into_packet(),
+                ..Received::default()
+            };
         }
         item.put(&mut consumer.waiting);
-        Ok(Received {
+        Received {
             waker: consumer.waker.take(),
-            dropped: None,
-        })
+            ..Received::default()
+        }
+    }
+
+    /// A stream that may get an item, or what its producer did wrong.
+    fn receiving(&mut self, stream: u32) -> Result<&mut Consumer, String> {
+        let wrong = match self.streams.get_mut(&stream) {
+            None => "is not open",
+            Some(consumer) if consumer.ended.is_some() => "has ended",
+            Some(consumer) if consumer.credit <= 0 => "has no credit left",
+            Some(consumer) => return Ok(consumer),
+        };
+        Err(format!("an item of stream {stream}, which {wrong}"))
     }
 
     /// The producer says that a stream is over; gives whom to wake.

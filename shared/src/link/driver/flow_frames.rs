@@ -59,10 +59,9 @@ impl Driver {
         let mut state = self.shared.state.lock();
         let received = state.consumers.receive(item.stream, kept);
         drop(state);
-        let received = received.map_err(End::Fault)?;
         self.woken.extend(received.waker);
         drop(received.dropped);
-        Ok(())
+        received.fault.map_or(Ok(()), |fault| Err(End::Fault(fault)))
     }
 
     /// Stores a reply with attachments.
@@ -77,10 +76,10 @@ impl Driver {
         };
         let (call, attachments) = ((reply.id, status), arrived.attachments);
         let mut state = self.shared.state.lock();
-        let unused = Shared::settle_attached(&mut state, call, body, attachments, &mut self.woken);
+        let settled = Shared::settle_attached(&mut state, call, body, attachments, &mut self.woken);
         drop(state);
-        drop(unused.map_err(End::Fault)?);
-        Ok(())
+        drop(settled.unused);
+        settled.fault.map_or(Ok(()), |fault| Err(End::Fault(fault)))
     }
 }
 

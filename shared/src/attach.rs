@@ -66,27 +66,45 @@ struct Scope {
 /// Those of `write`.
 #[inline]
 pub fn writing<T, E>(write: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    let leftovers = Leftovers;
+    let written = writing_locked(write);
+    if written.is_ok() {
+        std::mem::forget(leftovers);
+    }
+    written
+}
+
+/// As [`writing`], where a lock is held under which nothing may be dropped: when it fails, the attachments are left for
+/// [`Leftovers`].
+#[inline]
+pub(crate) fn writing_locked<T, E>(write: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     /// Closes the scope, also after a panic.
     struct Close {
         before: bool,
-        kept: bool,
     }
     impl Drop for Close {
         #[inline]
         fn drop(&mut self) {
             OPEN.set(self.before);
-            if !self.kept && COUNT.get() > 0 {
-                drop(take());
-            }
         }
     }
-    let mut close = Close {
+    let _close = Close {
         before: OPEN.replace(true),
-        kept: false,
     };
-    let written = write();
-    close.kept = written.is_ok();
-    written
+    write()
+}
+
+/// Drops attachments that were not taken, when it is dropped; made before the lock that they must not be dropped under.
+#[derive(Debug)]
+pub(crate) struct Leftovers;
+
+impl Drop for Leftovers {
+    #[inline]
+    fn drop(&mut self) {
+        if COUNT.get() > 0 {
+            drop(take());
+        }
+    }
 }
 
 /// True when what was written has attachments that were not taken yet.
@@ -161,9 +179,12 @@ pub(crate) fn serialize<S: Serializer, C: Serialize>(
         return Err(S::Error::custom(OUTSIDE));
     }
     let count = COUNT.get();
-    let Ok(place) = u16::try_from(count) else {
-        let text = format!("more than {MAX_ATTACHED} references and streams in one value");
-        return Err(S::Error::custom(text));
+    let place = match u16::try_from(count) {
+        Ok(place) if count < MAX_ATTACHED => place,
+        _ => {
+            let text = format!("more than {MAX_ATTACHED} references and streams in one value");
+            return Err(S::Error::custom(text));
+        }
     };
     let attachment = attachment().map_err(S::Error::custom)?;
     WRITTEN.with_borrow_mut(|written| written.push(attachment));

@@ -189,6 +189,8 @@ impl Shared {
         arguments: &A,
         waker: &Waker,
     ) -> Result<(u32, Tick), NotSent> {
+        // Dropped after the guard.
+        let _leftovers = attach::Leftovers;
         let mut guard = self.state.lock();
         let state = &mut *guard;
         if self.refuses.load(Ordering::Relaxed) {
@@ -255,6 +257,7 @@ impl Shared {
         call: &Outgoing<'_>,
         arguments: &A,
     ) -> Result<u64, NotSent> {
+        let _leftovers = attach::Leftovers;
         let mut state = self.state.lock();
         if self.refuses.load(Ordering::Relaxed) {
             return Err(state.refusal());
@@ -523,7 +526,7 @@ fn put_call<A: Serialize + ?Sized>(
     let header = half.out.bytes.len() - start - LENGTH_BYTES;
     let limit = (max_message_bytes as usize).saturating_sub(header);
     let (bytes, lent) = half.out.parts();
-    let written = attach::writing(|| match call.raw {
+    let written = attach::writing_locked(|| match call.raw {
         None => call.codec.encode_lending(arguments, bytes, lent, limit),
         Some((_, raw)) if raw.len() > limit => Err(EncodeError::TooLarge { limit }),
         Some((_, raw)) => {

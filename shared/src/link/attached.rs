@@ -7,7 +7,7 @@ use super::consumer;
 use super::held::Held;
 use super::producer::Pumps;
 use super::shared::{Shared, State};
-use crate::attach::Attachment;
+use crate::attach::{Attachment, MAX_ATTACHED};
 use crate::reference::{Reference, Referent};
 use crate::streaming::Incoming;
 use crate::wire::attached::{self, AttachedError, Entry};
@@ -31,6 +31,7 @@ pub(super) struct Listed {
 /// What arrived behind a value.
 #[derive(Debug, Default)]
 pub(super) struct Arrived {
+    /// In the order of their places, unless some were refused.
     pub(super) attachments: Vec<Attachment>,
     /// Why the value cannot be taken all the same.
     pub(super) refused: Option<Refusal>,
@@ -75,6 +76,9 @@ impl State {
             bytes += ENTRY_BYTES;
             match attachment {
                 Attachment::Reference(reference) => match &reference.to {
+                    Referent::Uri(uri) if uri.len() > attached::MAX_ENTRY_BYTES => {
+                        return Err("a reference's URI is too long to travel".into());
+                    }
                     Referent::Uri(uri) => bytes += uri.len(),
                     _ => exports += 1,
                 },
@@ -145,13 +149,17 @@ impl Shared {
             match attached::next(&mut list) {
                 Ok(None) => return Ok(arrived),
                 Ok(Some(entry)) => match self.read_entry(entry)? {
-                    Ok(attachment) => arrived.attachments.extend(attachment),
+                    Ok(None) => {}
+                    Ok(Some(_)) if arrived.attachments.len() == MAX_ATTACHED => {
+                        let most = "more references and streams in one value than there may be";
+                        return Err(most.into());
+                    }
+                    Ok(Some(attachment)) => arrived.attachments.push(attachment),
                     Err(refusal) => arrived.refused = Some(refusal),
                 },
                 Err(e @ AttachedError::Unknown(_)) => {
                     let text = e.to_string();
                     arrived.refused = Some(Refusal::new(Status::BadArguments, text));
-                    return Ok(arrived);
                 }
                 Err(e) => return Err(e.to_string()),
             }

@@ -46,9 +46,11 @@ impl Driver {
         let len = item.body.len();
         let kept = if item.flags & flow::flag::ATTACHED != 0 {
             let (value, list) = attached::split(item.body).map_err(malformed)?;
-            let arrived = self.shared.read_list(list).map_err(End::Fault)?;
+            let mut arrived = self.shared.read_list(list).map_err(End::Fault)?;
             if let Some(refusal) = arrived.refused {
-                tracing::warn!(peer = %self.shared.peer, "an item of a stream comes without what it refers to: {}", refusal.text);
+                tracing::debug!(peer = %self.shared.peer, "an item of a stream comes without what it refers to: {}", refusal.text);
+                // Those that are there stand at other places than the item says.
+                drop(std::mem::take(&mut arrived.attachments));
             }
             consumer::Item::Own(blob::whole(value), arrived.attachments, len)
         } else if len >= OWN_BYTES {
@@ -61,7 +63,9 @@ impl Driver {
         drop(state);
         self.woken.extend(received.waker);
         drop(received.dropped);
-        received.fault.map_or(Ok(()), |fault| Err(End::Fault(fault)))
+        received
+            .fault
+            .map_or(Ok(()), |fault| Err(End::Fault(fault)))
     }
 
     /// Stores a reply with attachments.

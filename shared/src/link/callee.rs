@@ -258,6 +258,9 @@ impl Callee {
         replies.end(before);
         // Its streams must not overtake it.
         state.out.frames().append(replies);
+        self.shared
+            .unsent
+            .store(state.out.unsent(), Ordering::Relaxed);
         drop(state);
         self.shared.begin(listed);
     }

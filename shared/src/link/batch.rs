@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Hosted;
-use crate::attach;
+use crate::attach::{self, Attachment};
 use crate::descriptor::{Descriptor, Runs};
 use crate::object::{Answer, Laps, Object, Request, Scratch, Selected, Spare, Started};
 use crate::wire::batch::{RESULT_HEADER_BYTES, next_call, put_result};
@@ -81,10 +81,10 @@ impl Batch {
                 };
                 let (Unseen(more), ended) = run_one(object, request, &mut scratch);
                 unseen += more;
-                ended?;
-                if attach::any() {
-                    drop(attach::take());
-                    return Err(attaches());
+                let attached = attach::take();
+                if let Err(refusal) = ended.and_then(|()| none_of(&attached)) {
+                    lent.clear();
+                    return Err(refusal);
                 }
                 put_in_place(reply, start, &mut lent);
                 Ok(())
@@ -106,8 +106,11 @@ fn run_one(
         Started::Done(end) => (Unseen(1), end),
         // It has not shown that it is cheap.
         Started::Computes(work) => {
-            let ended =
-                work().map(|result| scratch.reply.extend_from_slice(&result.frames.into_bytes()));
+            let ended = work().and_then(|result| {
+                none_of(&result.attachments)?;
+                scratch.reply.extend_from_slice(&result.frames.into_bytes());
+                Ok(())
+            });
             (Unseen(CALLS_PER_LOOK), ended)
         }
         Started::Waits(_) => (Unseen(1), Err(waits())),
@@ -142,10 +145,12 @@ pub(super) fn method(descriptor: &Descriptor, selected: Selected<'_>) -> Result<
     }
 }
 
-#[cold]
-fn attaches() -> Refusal {
+fn none_of(attachments: &[Attachment]) -> Result<(), Refusal> {
+    if attachments.is_empty() {
+        return Ok(());
+    }
     let text = "references and streams do not travel in the results of a batch";
-    Refusal::new(Status::BadResult, text)
+    Err(Refusal::new(Status::BadResult, text))
 }
 
 #[cold]

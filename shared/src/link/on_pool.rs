@@ -47,7 +47,7 @@ impl Task {
         let task = Arc::clone(&self);
         let step = Box::new(move || task.step());
         if let Err((refusal, _)) = self.host.compute(step) {
-            tracing::warn!("a stream waits for its turn to compute: {}", refusal.text);
+            tracing::debug!("a stream waits for its turn to compute: {}", refusal.text);
             // Where the queue is full, those in front of it are waited for without a thread.
             let task = self;
             let host = Arc::clone(&task.host);

@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use super::attached::Listed;
 use super::shared::Shared;
@@ -27,6 +28,9 @@ const MAX_CREDIT: i64 = 1 << 32;
 const TURN_BYTES: usize = 32 << 10;
 const TURN_ITEMS: usize = 1024;
 
+/// After so much time a stream sends the items that it has: they may take long to compute.
+const TURN_TIME: Duration = Duration::from_millis(1);
+
 /// While more than this waits to be written, streams wait too: what else is said on the connection stays quick.
 pub(super) const BACKLOG_BYTES: usize = 128 << 10;
 
@@ -35,14 +39,16 @@ pub(super) const BACKLOG_BYTES: usize = 128 << 10;
 pub(super) struct Producers {
     streams: HashMap<u32, Producer>,
     last: u32,
-    /// Pumps that wait for the backlog to be written.
-    backlogged: Vec<Waker>,
+    /// How many wait for the backlog to be written.
+    backlogged: usize,
 }
 
 #[derive(Debug)]
 struct Producer {
     credit: i64,
     stopped: bool,
+    /// Waits for the backlog to be written.
+    backlogged: bool,
     /// Its pump.
     waker: Option<Waker>,
 }
@@ -64,6 +70,7 @@ impl Producers {
         let producer = Producer {
             credit: WINDOW_BYTES,
             stopped: false,
+            backlogged: false,
             waker: None,
         };
         self.streams.insert(self.last, producer);
@@ -93,21 +100,57 @@ impl Producers {
 
     /// Stops all; gives whom to wake.
     pub(super) fn stop_all(&mut self) -> Vec<Waker> {
-        let mut wakers = std::mem::take(&mut self.backlogged);
-        for producer in self.streams.values_mut() {
+        let all = self.streams.values_mut();
+        let stopped = all.filter_map(|producer| {
             producer.stopped = true;
-            wakers.extend(producer.waker.take());
-        }
-        wakers
+            producer.waker.take()
+        });
+        stopped.collect()
     }
 
     /// Those that waited for the backlog to be written.
     pub(super) fn resume(&mut self) -> Vec<Waker> {
-        std::mem::take(&mut self.backlogged)
+        self.backlogged = 0;
+        let all = self.streams.values_mut();
+        let waited = all.filter_map(|producer| {
+            let waits = std::mem::take(&mut producer.backlogged);
+            producer.waker.take_if(|_| waits)
+        });
+        waited.collect()
     }
 
     pub(super) fn are_backlogged(&self) -> bool {
-        !self.backlogged.is_empty()
+        self.backlogged > 0
+    }
+
+    /// What a stream may send; nothing once it is to stop. Until it may send something, `waker` is kept in the place of the
+    /// one that it then is.
+    fn poll(
+        &mut self,
+        stream: u32,
+        is_backlogged: bool,
+        waker: &mut Option<Waker>,
+    ) -> Poll<Option<i64>> {
+        let Some(producer) = self.streams.get_mut(&stream) else {
+            return Poll::Ready(None);
+        };
+        if producer.stopped {
+            return Poll::Ready(None);
+        }
+        if producer.credit > 0 && !is_backlogged {
+            return Poll::Ready(Some(producer.credit));
+        }
+        std::mem::swap(&mut producer.waker, waker);
+        if is_backlogged && !std::mem::replace(&mut producer.backlogged, true) {
+            self.backlogged += 1;
+        }
+        Poll::Pending
+    }
+
+    fn remove(&mut self, stream: u32) -> Option<Producer> {
+        let producer = self.streams.remove(&stream)?;
+        self.backlogged -= usize::from(producer.backlogged);
+        Some(producer)
     }
 }
 
@@ -139,8 +182,9 @@ impl Pumps {
             let pump = Pump {
                 shared: Arc::clone(shared),
                 stream,
-                source,
+                source: Some(source),
                 codec,
+                end: None,
             };
             match runs {
                 Runs::Async => drop(host.tasks().spawn_on(pump.run(), host.runtime())),
@@ -150,12 +194,15 @@ impl Pumps {
     }
 }
 
-/// One stream on its way out.
+/// One stream on its way out; dropped, it is over.
 struct Pump {
     shared: Arc<Shared>,
     stream: u32,
-    source: Box<dyn Source>,
+    /// Gone at its end.
+    source: Option<Box<dyn Source>>,
     codec: Codec,
+    /// How it ended, once it did by itself.
+    end: Option<Result<(), Refusal>>,
 }
 
 /// Items of one turn.
@@ -171,66 +218,48 @@ struct Turn {
 
 impl Pump {
     async fn run(mut self) {
-        let end = loop {
-            let Some(credit) = poll_fn(|cx| self.poll_credit(cx)).await else {
-                break Err(Refusal::new(
-                    Status::Cancelled,
-                    "its consumer wants no more",
-                ));
-            };
-            let mut turn = Turn::default();
-            poll_fn(|cx| self.poll_fill(cx, credit, &mut turn)).await;
+        while let Some(mut turn) = poll_fn(|cx| self.poll_turn(cx)).await {
             let end = turn.end.take();
             let put = self.put(turn);
-            if let Some(end) = end {
-                break put.and(end);
-            }
-            if let Err(refusal) = put {
-                break Err(refusal);
+            if end.is_some() || put.is_err() {
+                self.end = Some(put.and(end.unwrap_or(Ok(()))));
+                return;
             }
             yield_once().await;
-        };
-        // Its source goes before the end is told: what it holds is free then.
-        drop(self.source);
-        let mut state = self.shared.state.lock();
-        state.producers.streams.remove(&self.stream);
-        if state.closed.is_some() {
-            return;
         }
-        let (status, text) = match &end {
-            Ok(()) => (Status::Done, ""),
-            Err(refusal) => (refusal.status, refusal.text.as_str()),
-        };
-        flow::put_end(state.out.bytes(), self.stream, status as u16, text);
-        self.shared.ask_flush(state);
     }
 
-    /// What it may send; nothing once it is to stop.
-    fn poll_credit(&mut self, cx: &mut Context<'_>) -> Poll<Option<i64>> {
-        let mut guard = self.shared.state.lock();
-        let state = &mut *guard;
-        let is_backlogged = state.out.unsent() > BACKLOG_BYTES;
-        let Some(producer) = state.producers.streams.get_mut(&self.stream) else {
+    /// Takes items as far as there is credit; nothing once it is to stop.
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Option<Turn>> {
+        // Asked again whenever it is woken: many streams that waited for their items must not all add to a backlog.
+        let Some(credit) = std::task::ready!(self.poll_credit(cx)) else {
             return Poll::Ready(None);
         };
-        if producer.stopped {
-            return Poll::Ready(None);
-        }
-        if producer.credit > 0 && !is_backlogged {
-            return Poll::Ready(Some(producer.credit));
-        }
-        producer.waker = Some(cx.waker().clone());
-        if is_backlogged {
-            state.producers.backlogged.push(cx.waker().clone());
-        }
-        Poll::Pending
+        let mut turn = Turn::default();
+        std::task::ready!(self.poll_fill(cx, credit, &mut turn));
+        Poll::Ready(Some(turn))
+    }
+
+    fn poll_credit(&self, cx: &Context<'_>) -> Poll<Option<i64>> {
+        let mut waker = Some(cx.waker().clone());
+        let mut state = self.shared.state.lock();
+        let is_backlogged = state.out.unsent() > BACKLOG_BYTES;
+        let credit = state.producers.poll(self.stream, is_backlogged, &mut waker);
+        drop(state);
+        drop(waker);
+        credit
     }
 
     /// Takes items until there are enough for one turn, or none for now.
     fn poll_fill(&mut self, cx: &mut Context<'_>, credit: i64, turn: &mut Turn) -> Poll<()> {
+        let began = Instant::now();
         loop {
             let used = turn.frames.len();
-            if used as i64 >= credit || used >= TURN_BYTES || turn.count >= TURN_ITEMS {
+            if used as i64 >= credit
+                || used >= TURN_BYTES
+                || turn.count >= TURN_ITEMS
+                || turn.count > 0 && began.elapsed() >= TURN_TIME
+            {
                 return Poll::Ready(());
             }
             let before = turn.frames.mark();
@@ -249,7 +278,7 @@ impl Pump {
                 ended => {
                     turn.frames.undo(before);
                     match ended {
-                        Poll::Pending if turn.count == 0 => return self.poll_stopped(cx),
+                        Poll::Pending if turn.count == 0 => return self.poll_woken(cx),
                         Poll::Pending => return Poll::Ready(()),
                         Poll::Ready(None) => turn.end = Some(Ok(())),
                         Poll::Ready(Some(end)) => turn.end = Some(end),
@@ -267,7 +296,10 @@ impl Pump {
     ) -> Poll<Option<Result<(), Refusal>>> {
         let limit =
             (self.shared.remote.max_message_bytes as usize).saturating_sub(ITEM_HEADER_BYTES);
-        let (codec, source) = (self.codec, &mut self.source);
+        let codec = self.codec;
+        let Some(source) = &mut self.source else {
+            return Poll::Ready(None);
+        };
         let mut place = Place {
             codec,
             frames,
@@ -282,15 +314,19 @@ impl Pump {
     }
 
     /// Waits for the source, and for being stopped.
-    fn poll_stopped(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_woken(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut waker = Some(cx.waker().clone());
         let mut state = self.shared.state.lock();
-        match state.producers.streams.get_mut(&self.stream) {
+        let polled = match state.producers.streams.get_mut(&self.stream) {
             Some(producer) if !producer.stopped => {
-                producer.waker = Some(cx.waker().clone());
+                std::mem::swap(&mut producer.waker, &mut waker);
                 Poll::Pending
             }
             _ => Poll::Ready(()),
-        }
+        };
+        drop(state);
+        drop(waker);
+        polled
     }
 
     /// Sends the items of a turn.
@@ -338,6 +374,38 @@ impl Pump {
         listed.pumps.start(&self.shared);
         drop(listed.used);
         refused.map_or(Ok(()), Err)
+    }
+}
+
+/// Tells its consumer that it is over, however that came: by its end, by being stopped, with its task or by a panic.
+impl Drop for Pump {
+    fn drop(&mut self) {
+        // Its source goes before the end is told: what it holds is free then.
+        let source = self.source.take();
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(source)));
+        let stopped = || {
+            Err(Refusal::new(
+                Status::Cancelled,
+                "its consumer wants no more",
+            ))
+        };
+        let end = match dropped {
+            Ok(()) => self.end.take().unwrap_or_else(stopped),
+            Err(panic) => Err(Refusal::new(Status::Panicked, panic_text(&*panic))),
+        };
+        let mut state = self.shared.state.lock();
+        let producer = state.producers.remove(self.stream);
+        if state.closed.is_none() {
+            let (status, text) = match &end {
+                Ok(()) => (Status::Done, ""),
+                Err(refusal) => (refusal.status, refusal.text.as_str()),
+            };
+            flow::put_end(state.out.bytes(), self.stream, status as u16, text);
+            self.shared.ask_flush(state);
+        } else {
+            drop(state);
+        }
+        drop(producer);
     }
 }
 

@@ -489,12 +489,15 @@ pub fn target(label: &str, descriptor: Option<&Descriptor>, method: Which<'_>) -
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        let key = self.handle as usize;
+        // Its wakers, if it has some, are dropped after the guard.
+        let _slot;
         let mut state = self.link.0.state.lock();
-        match state.binds.get_mut(self.handle as usize) {
-            Some(slot @ BindSlot::Asked(_)) => *slot = BindSlot::Abandoned,
-            Some(_) => {
-                state.binds.remove(self.handle as usize);
+        match state.binds.get_mut(key) {
+            Some(slot @ BindSlot::Asked(_)) => {
+                _slot = std::mem::replace(slot, BindSlot::Abandoned);
             }
+            Some(_) => _slot = state.binds.remove(key),
             None => return,
         }
         if state.closed.is_none() {

@@ -70,9 +70,10 @@ pub(super) struct Received {
 }
 
 impl Consumers {
-    /// True when no stream is wanted any more.
+    /// True when nothing more comes that is wanted.
     pub(super) fn are_done(&self) -> bool {
-        self.streams.values().all(|consumer| consumer.unwanted)
+        let mut all = self.streams.values();
+        all.all(|consumer| consumer.unwanted || consumer.ended.is_some())
     }
 
     /// Keeps an item until it is taken.
@@ -251,8 +252,9 @@ impl Remote {
                         && let Some((length, rest)) = rest.split_first_chunk::<LENGTH_BYTES>()
                     {
                         let length = u32::from_le_bytes(*length) as usize;
-                        let taken = take(rest.get(..length).unwrap_or_default(), None);
+                        // Before it is read: an item whose type panics is not read again.
                         self.at += LENGTH_BYTES + length;
+                        let taken = take(rest.get(..length).unwrap_or_default(), None);
                         self.owe(length);
                         return Poll::Ready(Ok(taken));
                     }
@@ -290,12 +292,16 @@ impl Remote {
         }
         match consumer.ended.clone() {
             Some(ended) => {
-                state.consumers.streams.remove(&self.stream);
+                let consumer = state.consumers.streams.remove(&self.stream);
+                drop(state);
+                drop(consumer);
                 self.ended = Some(ended.clone());
                 Poll::Ready(Err(ended))
             }
             None => {
-                consumer.waker = Some(cx.waker().clone());
+                let before = consumer.waker.replace(cx.waker().clone());
+                drop(state);
+                drop(before);
                 Poll::Pending
             }
         }
@@ -309,31 +315,45 @@ impl Remote {
         }
         let mut guard = self.shared.state.lock();
         let state = &mut *guard;
-        let owed = std::mem::take(&mut self.owed);
         let Some(consumer) = state.consumers.streams.get_mut(&self.stream) else {
             return;
         };
         if consumer.ended.is_some() {
             return;
         }
-        consumer.credit += owed;
+        let bytes = u32::try_from(self.owed).unwrap_or(u32::MAX);
+        self.owed -= i64::from(bytes);
+        consumer.credit += i64::from(bytes);
         let credit = Credit {
             of: self.stream,
-            bytes: u32::try_from(owed).unwrap_or(u32::MAX),
+            bytes,
         };
         flow::put_credit(state.out.bytes(), credit);
         self.shared.ask_flush(guard);
     }
 }
 
-impl Drop for Remote {
-    fn drop(&mut self) {
+impl Remote {
+    /// Has its producer stop; gives all that waits, to be dropped where no lock is held.
+    fn stop(&mut self) -> impl Iterator<Item = Packet> + use<> {
+        let taken = std::mem::take(&mut self.packets);
+        taken.into_iter().chain(self.leave())
+    }
+
+    /// Has its producer stop, if it did not end; gives what waits at the connection.
+    fn leave(&mut self) -> VecDeque<Packet> {
+        // Its number may be another stream's by now.
+        let was_left = self.ended.replace(Ended::Lost("it was left".into()));
+        if was_left.is_some() {
+            return VecDeque::new();
+        }
         let mut guard = self.shared.state.lock();
         let state = &mut *guard;
         let Some(consumer) = state.consumers.streams.get_mut(&self.stream) else {
-            return;
+            return VecDeque::new();
         };
         let waiting = std::mem::take(&mut consumer.waiting);
+        let waker = consumer.waker.take();
         if consumer.ended.is_some() || state.closed.is_some() {
             state.consumers.streams.remove(&self.stream);
             drop(guard);
@@ -342,7 +362,29 @@ impl Drop for Remote {
             flow::put_stop(state.out.bytes(), self.stream);
             self.shared.ask_flush(guard);
         }
-        drop(waiting);
+        drop(waker);
+        waiting
+    }
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        // Streams in items of streams in items: a peer says how many, so they are not dropped inside of each other.
+        let mut packets: Vec<Packet> = self.stop().collect();
+        while let Some(packet) = packets.pop() {
+            let Packet::One(_, attachments, _) = packet else {
+                continue;
+            };
+            for attachment in attachments {
+                if let Attachment::Incoming(Incoming {
+                    feed: Feed::Remote(mut inner),
+                    ..
+                }) = attachment
+                {
+                    packets.extend(inner.stop());
+                }
+            }
+        }
     }
 }
 

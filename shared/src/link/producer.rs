@@ -28,7 +28,7 @@ const MAX_CREDIT: i64 = 1 << 32;
 const TURN_BYTES: usize = 32 << 10;
 const TURN_ITEMS: usize = 1024;
 
-/// After so much time a stream sends the items that it has: they may take long to compute.
+/// After so much time a stream sends the items that it has, and goes on one by one: they may take long to compute.
 const TURN_TIME: Duration = Duration::from_millis(1);
 
 /// While more than this waits to be written, streams wait too: what else is said on the connection stays quick.
@@ -184,6 +184,7 @@ impl Pumps {
                 stream,
                 source: Some(source),
                 codec,
+                most_items: 1,
                 end: None,
             };
             match runs {
@@ -201,6 +202,8 @@ struct Pump {
     /// Gone at its end.
     source: Option<Box<dyn Source>>,
     codec: Codec,
+    /// Items of the next turn: many once they are seen to come quickly, so that a slow one does not hold up those before it.
+    most_items: usize,
     /// How it ended, once it did by itself.
     end: Option<Result<(), Refusal>>,
 }
@@ -255,11 +258,12 @@ impl Pump {
         let began = Instant::now();
         loop {
             let used = turn.frames.len();
-            if used as i64 >= credit
-                || used >= TURN_BYTES
-                || turn.count >= TURN_ITEMS
-                || turn.count > 0 && began.elapsed() >= TURN_TIME
-            {
+            if turn.count > 0 && began.elapsed() >= TURN_TIME {
+                self.most_items = 1;
+                return Poll::Ready(());
+            }
+            if used as i64 >= credit || used >= TURN_BYTES || turn.count >= self.most_items {
+                self.most_items = TURN_ITEMS.min(2 * self.most_items);
                 return Poll::Ready(());
             }
             let before = turn.frames.mark();

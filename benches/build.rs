@@ -1,19 +1,24 @@
 //! Writes tonic's client and server, without a protocol compiler.
 
-use tonic_build::manual::{Builder, Method, Service};
+use tonic_build::manual::{Builder, Method, MethodBuilder, Service};
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let worker = Service::builder()
         .name("Worker")
         .package("farcall.benches")
-        .method(method("process", "Process", "Number"))
-        .method(method("echo", "Echo", "Blob"))
+        .method(method("process", "Process", "Number").build())
+        .method(method("echo", "Echo", "Blob").build())
+        .method(
+            method("numbers", "Numbers", "Item")
+                .server_streaming()
+                .build(),
+        )
         .build();
     Builder::new().compile(&[worker]);
 }
 
-fn method(name: &str, route: &str, message: &str) -> Method {
+fn method(name: &str, route: &str, message: &str) -> MethodBuilder {
     let message = format!("crate::peers::tonic::{message}");
     Method::builder()
         .name(name)
@@ -21,5 +26,4 @@ fn method(name: &str, route: &str, message: &str) -> Method {
         .input_type(&message)
         .output_type(&message)
         .codec_path("tonic_prost::ProstCodec")
-        .build()
 }

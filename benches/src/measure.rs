@@ -9,7 +9,7 @@ use crate::figure::{Figure, percentile};
 use crate::peers::{Caller, ENDED, Load};
 
 /// Calls that are not counted, first. A plain `fn` of farcall shows in them that it is cheap.
-const WARM_UP: Duration = Duration::from_millis(200);
+pub(crate) const WARM_UP: Duration = Duration::from_millis(200);
 
 /// The longest that one of a number of calls is waited for, on average: a peer whose own loop looks up seldom must not
 /// go on for ever.

@@ -6,7 +6,7 @@ mod limit;
 pub(crate) mod python;
 mod remoc;
 mod tarpc;
-mod tonic;
+pub(crate) mod tonic;
 mod volo;
 
 use std::future::Future;

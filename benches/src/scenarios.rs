@@ -10,6 +10,7 @@ mod memory;
 mod names;
 mod objects;
 mod scaling;
+mod two_way;
 
 use std::fmt;
 use std::str::FromStr;
@@ -29,6 +30,7 @@ use instructions::Instructions;
 use memory::Memory;
 use names::Names;
 use scaling::{Connections, InFlight, Objects};
+use two_way::{References, Small, Still};
 
 /// One scenario.
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +81,7 @@ const fn scenario(name: &'static str, about: &'static str, room: &'static dyn Ro
     Scenario { name, about, room }
 }
 
-pub(crate) const ALL: [Scenario; 27] = [
+pub(crate) const ALL: [Scenario; 30] = [
     scenario(
         "A",
         "latency of a call, 1 in flight",
@@ -237,6 +239,21 @@ pub(crate) const ALL: [Scenario; 27] = [
         "fleet-memory",
         "memory of a caller that streams 10,000,000 items through 2 workers (farcall)",
         &Long,
+    ),
+    scenario(
+        "two-way-stream",
+        "a stream of small items, beside pipelined one-way calls (farcall, tonic)",
+        &Small,
+    ),
+    scenario(
+        "two-way-references",
+        "100,000 references handed out and given back: the memory of both ends (farcall)",
+        &References,
+    ),
+    scenario(
+        "two-way-still-reader",
+        "endless streams of which nothing is taken: the memory of the producer (farcall)",
+        &Still,
     ),
 ];
 

@@ -1,6 +1,10 @@
 //! tonic with prost's codec, no TLS, and windows that a large message does not wait for.
 
+use std::iter::Map;
+use std::ops::RangeFrom;
+
 use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
 use tokio::net::TcpListener;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Endpoint, Server};
@@ -35,6 +39,16 @@ pub(crate) struct Blob {
     data: Bytes,
 }
 
+/// An item of a stream.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Item {
+    #[prost(uint64, tag = "1")]
+    number: u64,
+}
+
+/// As little as a stream of tonic's can be.
+type Numbers = stream::Iter<Map<RangeFrom<u64>, fn(u64) -> Result<Item, Status>>>;
+
 struct Squarer;
 
 #[tonic::async_trait]
@@ -46,6 +60,15 @@ impl Worker for Squarer {
 
     async fn echo(&self, request: Request<Blob>) -> Result<Response<Blob>, Status> {
         Ok(Response::new(request.into_inner()))
+    }
+
+    type NumbersStream = Numbers;
+
+    /// All numbers from the given one on.
+    async fn numbers(&self, request: Request<Item>) -> Result<Response<Numbers>, Status> {
+        let item: fn(u64) -> Result<Item, Status> = |number| Ok(Item { number });
+        let numbers = (request.into_inner().number..).map(item);
+        Ok(Response::new(stream::iter(numbers)))
     }
 }
 
@@ -75,6 +98,17 @@ pub(crate) async fn connect(address: &str) -> anyhow::Result<Tonic> {
         .await?;
     let client = WorkerClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
     Ok(Tonic(client))
+}
+
+impl Tonic {
+    /// All numbers from 0 on.
+    pub(crate) async fn numbers(
+        &self,
+    ) -> anyhow::Result<impl Stream<Item = anyhow::Result<u64>> + Unpin + use<>> {
+        let mut client = self.0.clone();
+        let items = client.numbers(Item { number: 0 }).await?.into_inner();
+        Ok(items.map(|item| Ok(item?.number)))
+    }
 }
 
 impl Stub for Tonic {

@@ -83,6 +83,8 @@ pub use farcall_server::*;
 #[doc(inline)]
 pub use farcall_shared::call::Call;
 #[doc(inline)]
+pub use farcall_shared::context::Context;
+#[doc(inline)]
 pub use farcall_shared::error::{self, CallError};
 #[doc(inline)]
 pub use farcall_shared::link::Limits;
@@ -92,6 +94,17 @@ pub use farcall_shared::object::{Arguments, DynamicObject, Servant};
 pub use farcall_shared::uri::{self, Address, ObjectUri, Uri};
 #[doc(inline)]
 pub use farcall_shared::value::{self, Value};
+
+pub mod context {
+    //! The call that a method answers, and what is kept for its connection.
+
+    #[doc(inline)]
+    pub use farcall_shared::context::{
+        Cancellation, Context, Kept, MAX_KEPT, NotKept, Scoped, Session,
+    };
+    #[doc(inline)]
+    pub use farcall_shared::wire::frame::Trace;
+}
 
 pub mod names {
     //! The name service: its contract, its server, and how to reach one.

@@ -1,6 +1,7 @@
 //! The words both sides of a farcall connection speak: URIs, errors, descriptors, the wire and the link.
 
 pub mod call;
+pub mod context;
 pub mod daemon;
 pub mod descriptor;
 pub mod error;

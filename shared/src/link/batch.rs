@@ -1,12 +1,10 @@
 //! Many calls of one method that came in one message: run one after the other by one thread of the compute pool.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-
-use tokio::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Hosted;
+use crate::context::{self, Call, Cancellation, Connection, Place};
 use crate::descriptor::{Descriptor, Runs};
 use crate::object::{Answer, Laps, Object, Request, Scratch, Selected, Spare, Started};
 use crate::wire::batch::{RESULT_HEADER_BYTES, next_call, put_result};
@@ -32,24 +30,25 @@ pub(super) struct Batch {
     pub(super) method: u16,
     pub(super) codec: Codec,
     pub(super) calls: Vec<u8>,
-    pub(super) began: Instant,
-    pub(super) within_ms: u32,
+    pub(super) connection: Arc<Connection>,
+    pub(super) known: Call,
     pub(super) max_reply_bytes: usize,
 }
 
 impl Batch {
-    /// Runs them until `stopped` or the deadline; calls that are not started have no result.
-    pub(super) fn run(self, stopped: &AtomicBool, deadline: Instant) -> Answer {
+    /// Runs them until they are stopped or the deadline is over; calls that are not started have no result.
+    pub(super) fn run(self, cancellation: &Cancellation) -> Answer {
         let gone = || Refusal::new(Status::UnknownObject, "the object was taken away");
         let object = self.hosted.object().ok_or_else(gone)?;
         let mut results = Vec::new();
         let (mut spare, mut laps, mut lent) = (Spare::default(), Laps::default(), Vec::new());
         laps.begin();
+        let _here = context::occupy(Place::of_batch(&self.connection, cancellation));
         let mut rest = &self.calls[..];
-        let end = deadline.min(Instant::now() + LONG_ENOUGH);
+        let end = self.known.deadline().min(Instant::now() + LONG_ENOUGH);
         let enough = ENOUGH_BYTES.min(self.max_reply_bytes / ENOUGH_PART);
         let mut unseen = 0;
-        while results.len() < enough && !stopped.load(Ordering::Relaxed) {
+        while results.len() < enough && !cancellation.is_stopped() {
             if unseen >= CALLS_PER_LOOK {
                 unseen = 0;
                 if Instant::now() >= end {
@@ -63,9 +62,9 @@ impl Batch {
                 method: Selected::Number(self.method),
                 codec: self.codec,
                 arguments,
-                began: self.began.into_std(),
-                within_ms: self.within_ms,
-                trace: None,
+                began: self.known.began,
+                within_ms: self.known.within_ms,
+                trace: self.known.trace.as_ref(),
                 max_result_bytes: self
                     .max_reply_bytes
                     .saturating_sub(results.len() + RESULT_HEADER_BYTES),
@@ -78,7 +77,9 @@ impl Batch {
                     spare: &mut spare,
                     laps: &mut laps,
                 };
+                let here = context::enter(self.known);
                 let (Unseen(more), ended) = run_one(object, request, &mut scratch);
+                drop(here);
                 unseen += more;
                 ended?;
                 put_in_place(reply, start, &mut lent);

@@ -1,14 +1,15 @@
 //! The called side: finds the object and method of a call, starts it, and keeps track of what runs.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::batch::{self, Batch};
-use super::shared::{Parked, Running, RunningKind, Shared};
+use super::shared::{Parked, Running, Shared};
 use super::{Host, Hosted, Job};
+use crate::context::{self, Call, Cancellation, Context, Occupied, Place, Scoped};
 use crate::descriptor::{Descriptor, MAX_METHODS, did_you_mean};
 use crate::object::{Answer, Laps, Object, Request, Scratch, Selected, Spare, Started};
 use crate::wire::codec::Codec;
@@ -103,9 +104,10 @@ impl Callee {
         }
     }
 
-    /// Calls are handled from now on.
-    pub(super) fn begin(&mut self) {
+    /// Calls are handled from now on, until what this gives is dropped.
+    pub(super) fn begin(&mut self) -> Occupied {
         self.laps.begin();
+        context::occupy(Place::of(&self.shared.connection))
     }
 
     pub(super) fn bind(&mut self, bind: &Bind<'_>, replies: &mut Vec<u8>) -> Result<(), Fault> {
@@ -179,13 +181,13 @@ impl Callee {
         let before = replies.mark();
         frame::begin_reply(&mut replies.bytes, Status::Done as u16, call.id);
         match self.start(call, replies, now, running) {
-            Ok(Started::Done(Ok(()))) if !oneway => replies.end(before),
+            Ok((Started::Done(Ok(())), _)) if !oneway => replies.end(before),
             started => {
                 replies.undo(before);
                 let refusal = match started {
-                    Err(refusal) | Ok(Started::Done(Err(refusal))) => Some(refusal),
-                    Ok(Started::Done(Ok(()))) => None,
-                    Ok(started) => self.follow(call, started, now),
+                    Err(refusal) | Ok((Started::Done(Err(refusal)), _)) => Some(refusal),
+                    Ok((Started::Done(Ok(())), _)) => None,
+                    Ok((started, asked)) => self.follow(call, started, asked, now),
                 };
                 if let Some(refusal) = refusal {
                     self.refuse(call, &refusal, &mut replies.bytes);
@@ -204,6 +206,7 @@ impl Callee {
         }
     }
 
+    /// Starts a call; gives its context if that was asked for already.
     #[inline]
     fn start(
         &mut self,
@@ -211,14 +214,15 @@ impl Callee {
         replies: &mut Frames,
         now: Instant,
         running: usize,
-    ) -> Result<Started, Refusal> {
+    ) -> Result<(Started, Option<Context>), Refusal> {
+        let known = self.known(call, now);
         let found = find_method(&self.shared, &mut self.handles, call, running)?;
         let request = Request {
             method: found.method,
             codec: found.codec,
             arguments: call.body,
-            began: now.into_std(),
-            within_ms: call.deadline_ms.min(self.max_deadline_ms),
+            began: known.began,
+            within_ms: known.within_ms,
             trace: call.trace.as_ref(),
             max_result_bytes: max_result_bytes(&self.shared),
         };
@@ -229,7 +233,19 @@ impl Callee {
             spare: found.spare,
             laps: &mut self.laps,
         };
-        Ok(found.object.start(request, scratch))
+        let here = context::enter(known);
+        let started = found.object.start(request, scratch);
+        Ok((started, here.leave()))
+    }
+
+    /// What is known of a call before anybody asks.
+    #[inline]
+    fn known(&self, call: &CallFrame<'_>, now: Instant) -> Call {
+        Call {
+            began: now.into_std(),
+            within_ms: call.deadline_ms.min(self.max_deadline_ms),
+            trace: call.trace,
+        }
     }
 
     /// Has a batch of calls run in the compute pool.
@@ -240,43 +256,42 @@ impl Callee {
         now: Instant,
         running: usize,
     ) -> Result<(), Refusal> {
+        let known = self.known(call, now);
         let found = find_method(&self.shared, &mut self.handles, call, running)?;
-        let within_ms = call.deadline_ms.min(self.max_deadline_ms);
         let batch = Batch {
             method: batch::method(found.object.descriptor(), found.method)?,
             hosted: Arc::clone(found.hosted),
             codec: found.codec,
             calls: call.body.to_vec(),
-            began: now,
-            within_ms,
+            connection: Arc::clone(&self.shared.connection),
+            known,
             max_reply_bytes: max_result_bytes(&self.shared),
         };
-        let deadline = now + Duration::from_millis(within_ms.into());
-        self.compute(call, deadline, move |stopped| batch.run(stopped, deadline))
+        let cancellation = Cancellation::new(known.deadline());
+        self.compute(call, cancellation, move |stopped| batch.run(stopped))
     }
 
     /// Has work of a call done in the compute pool.
     fn compute(
         &self,
         call: &CallFrame<'_>,
-        deadline: Instant,
-        work: impl FnOnce(&AtomicBool) -> Answer + Send + 'static,
+        cancellation: Cancellation,
+        work: impl FnOnce(&Cancellation) -> Answer + Send + 'static,
     ) -> Result<(), Refusal> {
         let host = self.host.as_ref().ok_or_else(no_host)?;
         let id = call.id;
-        let stopped = Arc::new(AtomicBool::new(false));
-        let stop = RunningKind::Computes(Arc::clone(&stopped));
-        let use_of_id = self.shared.admit(id, call.flags & flag::ONEWAY != 0, stop);
+        let oneway = call.flags & flag::ONEWAY != 0;
+        let use_of_id = self.shared.admit(id, oneway, &cancellation);
         let shared = Arc::clone(&self.shared);
         let job: Job = Box::new(move || {
-            if stopped.load(Ordering::Relaxed) {
+            if cancellation.is_stopped() {
                 return;
             }
-            let answer = if Instant::now() >= deadline {
+            let answer = if cancellation.is_cancelled() {
                 let text = "its deadline was over before a thread was free";
                 Err(Refusal::new(Status::Expired, text))
             } else {
-                work(&stopped)
+                work(&cancellation)
             };
             shared.finish(id, use_of_id, answer);
         });
@@ -289,18 +304,24 @@ impl Callee {
     }
 
     /// Sees to a call that did not end at once; gives the refusal if it could not be kept.
-    fn follow(&self, call: &CallFrame<'_>, started: Started, now: Instant) -> Option<Refusal> {
+    fn follow(
+        &self,
+        call: &CallFrame<'_>,
+        started: Started,
+        asked: Option<Context>,
+        now: Instant,
+    ) -> Option<Refusal> {
         let Some(host) = &self.host else {
             return Some(no_host());
         };
         let (id, oneway) = (call.id, call.flags & flag::ONEWAY != 0);
-        let within = Duration::from_millis(call.deadline_ms.min(self.max_deadline_ms).into());
-        let deadline = now + within;
+        let context = asked.unwrap_or_else(|| self.context(call, now));
         match started {
             Started::Done(end) => end.err(),
             Started::Waits(future) => {
-                let stop = RunningKind::Waits(None);
-                let use_of_id = self.shared.admit(id, oneway, stop);
+                let deadline = Instant::from_std(context.deadline());
+                let use_of_id = self.shared.admit(id, oneway, &context.cancellation());
+                let future = Scoped::new(context, future);
                 let shared = Arc::clone(&self.shared);
                 let task = host.tasks().spawn(async move {
                     // Calls that have not begun could all have large results.
@@ -316,8 +337,19 @@ impl Callee {
                 self.shared.stop_with(id, use_of_id, task.abort_handle());
                 None
             }
-            Started::Computes(work) => self.compute(call, deadline, |_| work()).err(),
+            Started::Computes(work) => {
+                let cancellation = context.cancellation();
+                let work = move |_: &Cancellation| context.run(work);
+                self.compute(call, cancellation, work).err()
+            }
         }
+    }
+
+    /// The context of a call that nobody asked for yet.
+    fn context(&self, call: &CallFrame<'_>, now: Instant) -> Context {
+        let known = self.known(call, now);
+        let cancellation = Cancellation::new(known.deadline());
+        Context::new(Arc::clone(&self.shared.connection), known, cancellation)
     }
 }
 
@@ -547,7 +579,7 @@ impl Shared {
     }
 
     /// Notes a call that goes on after its start; one-way calls have no id and are only counted.
-    fn admit(&self, id: u32, oneway: bool, kind: RunningKind) -> u64 {
+    fn admit(&self, id: u32, oneway: bool, cancellation: &Cancellation) -> u64 {
         self.running.fetch_add(1, Ordering::Relaxed);
         if oneway {
             return 0;
@@ -555,7 +587,12 @@ impl Shared {
         let mut state = self.state.lock();
         state.started += 1;
         let use_of_id = state.started;
-        state.running.insert(id, Running { use_of_id, kind });
+        let running = Running {
+            use_of_id,
+            cancellation: cancellation.clone(),
+            task: None,
+        };
+        state.running.insert(id, running);
         use_of_id
     }
 
@@ -576,7 +613,7 @@ impl Shared {
         if let Some(running) = state.running.get_mut(&id)
             && running.use_of_id == use_of_id
         {
-            running.kind = RunningKind::Waits(Some(task));
+            running.task = Some(task);
         }
     }
 

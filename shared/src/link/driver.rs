@@ -246,9 +246,7 @@ impl Driver {
     fn handle_all(&mut self, shared: &Shared, received: &mut BytesMut) -> Result<(), End> {
         let now = Instant::now();
         self.clock.hear(shared.tick(now));
-        if self.hosts {
-            self.callee.begin();
-        }
+        let _here = self.hosts.then(|| self.callee.begin());
         let limit = shared.limits.max_message_bytes;
         let mut at = 0;
         let mut result = Ok(());

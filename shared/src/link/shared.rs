@@ -18,6 +18,7 @@ use super::caller::Slot;
 use super::clock::{NEVER, Tick};
 use super::out::{Flush, Out};
 use super::{Job, Limits};
+use crate::context::{Cancellation, Connection};
 use crate::error::NotSent;
 use crate::net::{Peer, Writing};
 use crate::object::Answer;
@@ -42,6 +43,8 @@ pub(super) struct Remote {
 
 pub(super) struct Shared {
     pub(super) peer: Peer,
+    /// What the calls of the peer have in common.
+    pub(super) connection: Arc<Connection>,
     pub(super) remote: Remote,
     pub(super) limits: Limits,
     /// Tick 0.
@@ -103,22 +106,17 @@ pub(super) struct Parked {
 /// A call of the peer that did not end at once.
 pub(super) struct Running {
     pub(super) use_of_id: u64,
-    pub(super) kind: RunningKind,
-}
-
-pub(super) enum RunningKind {
-    /// A task that waits; not yet known between insertion and spawn.
-    Waits(Option<AbortHandle>),
-    /// A job in the compute pool, told not to begin, or not to answer.
-    Computes(Arc<AtomicBool>),
+    /// Has a job in the compute pool not begin, or not answer.
+    pub(super) cancellation: Cancellation,
+    /// Its task, if it waits in one and once that is known.
+    pub(super) task: Option<AbortHandle>,
 }
 
 impl Running {
     pub(super) fn stop(self) {
-        match self.kind {
-            RunningKind::Waits(Some(task)) => task.abort(),
-            RunningKind::Waits(None) => {}
-            RunningKind::Computes(stopped) => stopped.store(true, Ordering::Relaxed),
+        self.cancellation.stop();
+        if let Some(task) = self.task {
+            task.abort();
         }
     }
 }
@@ -180,6 +178,7 @@ impl State {
 impl Shared {
     pub(super) fn new(socket: Writing, peer: Peer, remote: Remote, limits: Limits) -> Self {
         Self {
+            connection: Arc::new(Connection::new(peer.clone())),
             peer,
             remote,
             limits,
@@ -278,7 +277,7 @@ impl Shared {
         self.driver.wake();
     }
 
-    /// Ends everything: callers learn their outcome, running calls are stopped.
+    /// Ends everything: callers learn their outcome, running calls are stopped, what was kept for the peer is released.
     pub(super) fn close(&self, why: &str) {
         let why: Arc<str> = why.into();
         let mut state = self.state.lock();
@@ -303,6 +302,7 @@ impl Shared {
         wakers.into_iter().for_each(std::task::Waker::wake);
         self.room.notify_waiters();
         self.over.notify_waiters();
+        self.connection.end();
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod blocking;
 mod calls;
+mod context;
 mod crash;
 mod daemon;
 mod deadlines;

@@ -87,6 +87,8 @@ pub use farcall_shared::context::Context;
 #[doc(inline)]
 pub use farcall_shared::error::{self, CallError};
 #[doc(inline)]
+pub use farcall_shared::hook::{CallInfo, Hook};
+#[doc(inline)]
 pub use farcall_shared::link::Limits;
 #[doc(inline)]
 pub use farcall_shared::object::{Arguments, DynamicObject, Servant};

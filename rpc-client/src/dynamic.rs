@@ -5,6 +5,7 @@ use std::time::Duration;
 use farcall_shared::daemon::{DAEMON, DaemonInfoProxy, DaemonInfoRequest};
 use farcall_shared::descriptor::Descriptor;
 use farcall_shared::error::{CallError, Failure};
+use farcall_shared::hook::Hook;
 use farcall_shared::object::Arguments;
 use farcall_shared::uri::{ObjectUri, Uri};
 use farcall_shared::value::Value;
@@ -37,6 +38,11 @@ impl DynamicProxy {
     /// The same object, each call with this deadline.
     pub fn with_deadline(&self, deadline: Duration) -> Self {
         Self(self.0.clone().with_deadline(deadline))
+    }
+
+    /// The same object, with one more hook around each call made through this proxy, inside of those it has.
+    pub fn with_hook(&self, hook: impl Hook) -> Self {
+        Self(self.0.clone().with_hook(hook))
     }
 
     /// What it was connected by.

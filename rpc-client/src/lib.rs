@@ -23,6 +23,7 @@ pub use retry::Retries;
 pub use stub::TarpcStub;
 
 use farcall_shared::descriptor::Descriptor;
+use farcall_shared::hook::Hook;
 use farcall_shared::uri::Uri;
 
 /// The longest a call takes unless it is told otherwise: 30 s.
@@ -48,6 +49,13 @@ pub trait Proxy: Clone + Send + Sync + 'static {
     /// The same object, with other retries.
     fn with_retries(&self, retries: Retries) -> Self {
         Self::from_remote(self.remote().clone().with_retries(retries))
+    }
+
+    /// The same object, with one more hook around each call made through this proxy, inside of those it has.
+    ///
+    /// All attempts of a call are one call to its hooks, and a call that is given up has an end, too.
+    fn with_hook(&self, hook: impl Hook) -> Self {
+        Self::from_remote(self.remote().clone().with_hook(hook))
     }
 
     /// What it was connected by.

@@ -1,6 +1,7 @@
 //! `Remote`: one remote object, however often its connection breaks or its daemon moves.
 
 mod attempts;
+mod attended;
 mod binding;
 mod chunk;
 mod errand;
@@ -73,7 +74,7 @@ pub struct Remote {
 #[derive(Clone)]
 enum At {
     Object(Arc<Shared>),
-    /// An object, and the chunk of a fleet's items that the calls belong to: one count of references for both.
+    /// An object, and what the calls have besides: one count of references for all.
     Errand(Arc<Errand>),
 }
 
@@ -108,6 +109,15 @@ impl Remote {
         match &self.at {
             At::Object(object) => object,
             At::Errand(errand) => &errand.object,
+        }
+    }
+
+    /// The chunk of a fleet's items that the calls belong to.
+    #[inline]
+    fn chunk(&self) -> Option<&Chunk> {
+        match &self.at {
+            At::Object(_) => None,
+            At::Errand(errand) => errand.chunk.as_deref(),
         }
     }
 
@@ -249,8 +259,10 @@ impl Remote {
         T: Send + 'static,
     {
         async move {
-            if let At::Errand(errand) = &self.at {
-                let chunk = &errand.chunk;
+            if self.has_hooks() {
+                return self.attend(method, arguments, read).await;
+            }
+            if let Some(chunk) = self.chunk() {
                 self.permitted(chunk, &method)?;
                 let join = |cx: &mut Context<'_>| self.join(chunk, &method, &arguments, cx);
                 let joined = poll_fn(|cx| Poll::Ready(join(cx))).await;
@@ -422,8 +434,11 @@ impl Call for Remote {
     where
         A: Serialize + Send + Sync + 'static,
     {
-        if let At::Errand(errand) = &self.at {
-            self.permitted(&errand.chunk, &Selected::Number(method))?;
+        if self.has_hooks() {
+            return self.attend_sending(method, arguments).await;
+        }
+        if let Some(chunk) = self.chunk() {
+            self.permitted(chunk, &Selected::Number(method))?;
         }
         let selected = Selected::Number(method);
         let mut attempts = Attempts::new(self.deadline, Instant::now());

@@ -131,6 +131,9 @@ pub enum NotSent {
     /// As many calls as allowed are in flight on the connection.
     #[error("{0} calls are in flight on this connection already")]
     Full(usize),
+    /// A hook of this side's refused it.
+    #[error("{0}")]
+    Refused(String),
     /// A fleet runs a second copy of the item, and that one made a call first that must not be repeated.
     #[error("another copy of its item went further")]
     Superseded,

@@ -5,6 +5,7 @@ pub mod context;
 pub mod daemon;
 pub mod descriptor;
 pub mod error;
+pub mod hook;
 pub mod link;
 pub mod names;
 pub mod net;

@@ -27,6 +27,7 @@ pub use open::{Identity, OpenError, accept, connect};
 
 use tokio_util::task::TaskTracker;
 
+use crate::hook::Hooks;
 use crate::net::Peer;
 use crate::object::Object;
 use crate::wire::status::Refusal;
@@ -55,6 +56,11 @@ pub trait Host: Send + Sync + 'static {
 
     /// Owns the tasks of calls that wait.
     fn tasks(&self) -> &TaskTracker;
+
+    /// What is around the calls of all objects; none by default.
+    fn hooks(&self) -> Hooks {
+        Hooks::default()
+    }
 }
 
 /// An object in a host's table.

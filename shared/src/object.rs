@@ -2,6 +2,7 @@
 
 mod dynamic;
 mod ending;
+mod hooked;
 mod laps;
 mod pace;
 mod scratch;
@@ -12,6 +13,8 @@ use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 pub use dynamic::{Arguments, DynamicObject};
+pub(crate) use ending::text_of;
+pub(crate) use hooked::Hooked;
 pub use laps::Laps;
 pub use scratch::{Scratch, Spare};
 pub use servant::{Servant, Service};

@@ -1,4 +1,4 @@
-//! The calls of a fleet's items: gathered with the others of their chunk, or on their own.
+//! Calls that have more to them than an object: those of a fleet's items, and those with hooks.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,6 +7,7 @@ use std::task::Context;
 use std::time::Duration;
 
 use farcall_shared::error::{CallError, Failure, NotSent};
+use farcall_shared::hook::{Hook, Hooks};
 use farcall_shared::wire::batch;
 use farcall_shared::wire::codec::{Codec, DecodeError};
 use serde::Serialize;
@@ -15,10 +16,13 @@ use super::binding::Shared;
 use super::chunk::{self, Chunk, Gathers};
 use super::{At, Remote, Selected};
 
-/// An object, and the chunk of items that the calls belong to.
+/// An object, and what its calls have besides.
+#[derive(Clone)]
 pub(super) struct Errand {
     pub(super) object: Arc<Shared>,
-    pub(super) chunk: Arc<Chunk>,
+    /// The chunk of a fleet's items that they belong to.
+    pub(super) chunk: Option<Arc<Chunk>>,
+    pub(super) hooks: Hooks,
 }
 
 impl Remote {
@@ -77,15 +81,45 @@ impl Remote {
         }
     }
 
+    /// The same object, with one more hook around each call, inside of those it has.
+    pub fn with_hook(mut self, hook: impl Hook) -> Self {
+        let mut errand = self.errand();
+        errand.hooks = errand.hooks.with(hook);
+        self.at = At::Errand(Arc::new(errand));
+        self
+    }
+
+    /// The same object without hooks, and those.
+    pub(super) fn without_hooks(mut self) -> (Self, Hooks) {
+        let mut errand = self.errand();
+        let hooks = std::mem::take(&mut errand.hooks);
+        self.at = At::Errand(Arc::new(errand));
+        (self, hooks)
+    }
+
+    #[inline]
+    pub(super) fn has_hooks(&self) -> bool {
+        matches!(&self.at, At::Errand(errand) if !errand.hooks.is_empty())
+    }
+
     /// The same object for the items of a chunk.
     pub(crate) fn with_chunk(mut self, chunk: Arc<Chunk>, deadline: Duration) -> Self {
-        let object = match &self.at {
-            At::Object(object) => Arc::clone(object),
-            At::Errand(errand) => Arc::clone(&errand.object),
-        };
-        self.at = At::Errand(Arc::new(Errand { object, chunk }));
+        let mut errand = self.errand();
+        errand.chunk = Some(chunk);
+        self.at = At::Errand(Arc::new(errand));
         self.deadline = deadline;
         self
+    }
+
+    fn errand(&self) -> Errand {
+        match &self.at {
+            At::Object(object) => Errand {
+                object: Arc::clone(object),
+                chunk: None,
+                hooks: Hooks::default(),
+            },
+            At::Errand(errand) => Errand::clone(errand),
+        }
     }
 
     /// Whether the calls of a chunk may come in one message where the object is bound.
@@ -108,7 +142,8 @@ impl Remote {
     ) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
         let (method, calls) = chunk.seal()?;
         let method = Selected::Batch(method, calls.into());
-        let sent = self.perform(method, (), |_, body| Ok(body.to_vec()));
+        let (plain, _) = self.without_hooks();
+        let sent = plain.perform(method, (), |_, body| Ok(body.to_vec()));
         Some(Box::pin(async move { chunk.end(sent.await) }))
     }
 }

@@ -11,7 +11,7 @@ use super::shared::{Parked, Running, Shared};
 use super::{Host, Hosted, Job};
 use crate::context::{self, Call, Cancellation, Context, Occupied, Place, Scoped};
 use crate::descriptor::{Descriptor, MAX_METHODS, did_you_mean};
-use crate::object::{Answer, Laps, Object, Request, Scratch, Selected, Spare, Started};
+use crate::object::{Answer, Hooked, Laps, Object, Request, Scratch, Selected, Spare, Started};
 use crate::wire::codec::Codec;
 use crate::wire::cut;
 use crate::wire::frame::{self, Bind, Bound, CallFrame, REPLY_HEADER_BYTES, flag};
@@ -437,7 +437,11 @@ fn find(host: &dyn Host, bind: &Bind<'_>) -> Result<Handle, Refusal> {
         let text = format!("codec {} is unknown to this version", bind.codec);
         return Err(Refusal::new(Status::BadArguments, text));
     };
-    let hosted = host.object(bind.object, bind.incarnation)?;
+    let mut hosted = host.object(bind.object, bind.incarnation)?;
+    let hooks = host.hooks();
+    if !hooks.is_empty() {
+        hosted = Arc::new(Hooked::new(hosted, hooks, bind.object));
+    }
     let object = hosted.object().ok_or_else(taken_away)?;
     let methods = match_methods(object.descriptor(), bind);
     Ok(Handle::Ready {

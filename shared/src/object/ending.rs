@@ -128,10 +128,7 @@ pub(super) fn guarded<T>(
 
 #[cold]
 pub(super) fn panicked(at: Reached, panic: &(dyn Any + Send)) -> Refusal {
-    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
-    let text = text
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "(no text)".into());
+    let text = text_of(panic);
     match at {
         Reached::Reading => Refusal::new(
             Status::BadArguments,
@@ -140,4 +137,12 @@ pub(super) fn panicked(at: Reached, panic: &(dyn Any + Send)) -> Refusal {
         Reached::Running => Refusal::new(Status::Panicked, text),
         Reached::Writing => Refusal::new(Status::BadResult, format!("writing it panicked: {text}")),
     }
+}
+
+/// What a panic said.
+#[cold]
+pub(crate) fn text_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "(no text)".into())
 }

@@ -3,6 +3,7 @@
 mod dynamic;
 mod ending;
 mod hooked;
+mod instances;
 mod laps;
 mod pace;
 mod scratch;

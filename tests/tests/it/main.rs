@@ -19,6 +19,7 @@ mod fleet;
 mod harness;
 mod hooks;
 mod hostile;
+mod instances;
 mod map_reduce;
 mod names;
 mod pool;

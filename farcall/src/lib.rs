@@ -102,10 +102,8 @@ pub mod context {
 
     #[doc(inline)]
     pub use farcall_shared::context::{
-        Cancellation, Context, Kept, MAX_KEPT, NotKept, Scoped, Session,
+        Cancellation, Context, Kept, MAX_KEPT, NotKept, Scoped, Session, Trace,
     };
-    #[doc(inline)]
-    pub use farcall_shared::wire::frame::Trace;
 }
 
 pub mod names {

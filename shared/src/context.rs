@@ -11,13 +11,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use cancellation::Cancellation;
-pub use connection::Connection;
+pub use connection::{Answering, Connection};
 pub(crate) use here::{Occupied, Place, enter, occupy};
 pub use scoped::Scoped;
 pub use session::{Kept, MAX_KEPT, NotKept, Session};
 
 use crate::net::Peer;
-use crate::wire::frame::Trace;
+pub use crate::wire::frame::Trace;
 
 /// The call that runs here: who makes it, over which connection, and whether it is still wanted.
 ///

@@ -88,7 +88,7 @@ impl CallInfo {
         }
     }
 
-    /// The object: its id at a daemon, its URI at a proxy.
+    /// The object: its id at a daemon, its URI at a proxy; empty at the tarpc door, which has one.
     pub fn object(&self) -> &str {
         &self.object
     }

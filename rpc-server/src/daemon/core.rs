@@ -36,7 +36,7 @@ pub(crate) struct Core {
     pub(crate) limits: Limits,
     pub(super) max_connections: usize,
     pub(super) grace: Duration,
-    pub(super) hooks: Hooks,
+    pub(crate) hooks: Hooks,
     pub(super) names: Names,
     pub(super) links: Mutex<Slab<Link>>,
     /// A permit for each connection, from the moment it is accepted.

@@ -1,11 +1,15 @@
 //! What the calls of a connection have in common, whichever protocol it speaks.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
 use super::session::Values;
+use super::{Call, Cancellation, Context};
 use crate::net::Peer;
+use crate::wire::frame::Trace;
 
 /// A connection as its calls see it.
 #[derive(Debug)]
@@ -24,6 +28,19 @@ impl Connection {
             peer,
             values: Mutex::default(),
         }
+    }
+
+    /// A call over it begins that is no call of farcall's own protocol.
+    pub fn answer(self: &Arc<Self>, deadline: Instant, trace: Option<Trace>) -> Answering {
+        let began = Instant::now();
+        let within = deadline.saturating_duration_since(began).as_millis();
+        let call = Call {
+            began,
+            within_ms: u32::try_from(within).unwrap_or(u32::MAX),
+            trace,
+        };
+        let cancellation = Cancellation::new(deadline);
+        Answering(Context::new(Arc::clone(self), call, cancellation))
     }
 
     pub(super) fn peer(&self) -> &Peer {
@@ -49,5 +66,22 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+/// A call while it is answered: it is given up when this is dropped.
+#[derive(Debug)]
+pub struct Answering(Context);
+
+impl Answering {
+    /// Its context.
+    pub fn context(&self) -> Context {
+        self.0.clone()
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.0.cancellation.stop();
     }
 }

@@ -16,14 +16,14 @@ use crate::harness::{
 
 /// A hook that writes down what it sees. Clones write in the same book.
 #[derive(Clone, Debug)]
-struct Clock {
+pub(crate) struct Clock {
     name: &'static str,
     lines: Arc<Mutex<Vec<String>>>,
     ended: Arc<Semaphore>,
 }
 
 impl Clock {
-    fn new(name: &'static str) -> Self {
+    pub(crate) fn new(name: &'static str) -> Self {
         Self {
             name,
             lines: Arc::default(),
@@ -46,7 +46,7 @@ impl Clock {
 
     /// What was written, once so many more calls have ended.
     #[track_caller]
-    fn ended(&self, count: u32) -> impl Future<Output = Vec<String>> {
+    pub(crate) fn ended(&self, count: u32) -> impl Future<Output = Vec<String>> {
         soon(async move {
             self.ended.acquire_many(count).await.unwrap().forget();
             std::mem::take(&mut *self.lines.lock().unwrap())

@@ -56,6 +56,7 @@
 //! | [`guide::contract`] | traits that can be remote, plain `fn` and `async fn`, `#[idempotent]`, `#[oneway]` |
 //! | [`guide::serving`] | registering and publishing, groups, metadata, ending without losing a call |
 //! | [`guide::calling`] | URIs, proxies, deadlines, retries, the five outcomes |
+//! | [`guide::context`] | who calls, sessions, hooks, metadata, an object for each session |
 //! | [`guide::fleets`] | many objects at one computation |
 //! | [`guide::pools`] | worker processes on this machine |
 //! | [`guide::blocking`] | programs without async code |

@@ -3,6 +3,7 @@
 mod cancellation;
 mod connection;
 mod here;
+mod metadata;
 mod scoped;
 mod session;
 
@@ -10,9 +11,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
+
 pub use cancellation::Cancellation;
 pub use connection::{Answering, Connection};
-pub(crate) use here::{Occupied, Place, enter, occupy};
+pub(crate) use here::{Occupied, Place, enter, occupy, resume};
+pub use metadata::{ENTRY_BYTES, MAX_METADATA_BYTES, Metadata, MetadataTooLarge, Notes};
 pub use scoped::Scoped;
 pub use session::{Kept, MAX_KEPT, NotKept, Session};
 
@@ -44,6 +48,10 @@ struct Inner {
     connection: Arc<Connection>,
     call: Call,
     cancellation: Cancellation,
+    /// What the caller said beside the arguments.
+    notes: Notes,
+    /// What is to go with the result.
+    reply: Mutex<Metadata>,
 }
 
 /// What is known of a call before anybody asks.
@@ -53,7 +61,6 @@ pub(crate) struct Call {
     pub(crate) began: Instant,
     /// How long its caller waits from then on, in milliseconds.
     pub(crate) within_ms: u32,
-    pub(crate) trace: Option<Trace>,
 }
 
 impl Call {
@@ -64,11 +71,18 @@ impl Call {
 }
 
 impl Context {
-    pub(crate) fn new(connection: Arc<Connection>, call: Call, cancellation: Cancellation) -> Self {
+    pub(crate) fn new(
+        connection: Arc<Connection>,
+        call: Call,
+        cancellation: Cancellation,
+        notes: Notes,
+    ) -> Self {
         Self(Arc::new(Inner {
             connection,
             call,
             cancellation,
+            notes,
+            reply: Mutex::default(),
         }))
     }
 
@@ -101,7 +115,38 @@ impl Context {
 
     /// The caller's trace, if it has one.
     pub fn trace(&self) -> Option<Trace> {
-        self.0.call.trace
+        self.0.notes.trace
+    }
+
+    /// The caller's metadata under this key.
+    pub fn metadata(&self, key: &str) -> Option<&[u8]> {
+        self.0.notes.metadata.get(key)
+    }
+
+    /// What the calls that belong together have in common: the caller's id, or else one that is made up now. Calls that are
+    /// made inside of this one from now on have it, too.
+    pub fn correlation_id(&self) -> u128 {
+        let known = &self.0.notes.correlation;
+        *known.get_or_init(|| fastrand::u128(1..))
+    }
+
+    /// Sends metadata with the result, in place of what the key had. Nobody gets that of a call that fails, of a one-way
+    /// call, or of a fleet's item that travels with others.
+    ///
+    /// # Errors
+    /// When it is more than travels; the call goes on without.
+    pub fn set_reply_metadata(&self, key: &str, value: &[u8]) -> Result<(), MetadataTooLarge> {
+        self.0.reply.lock().set(key, value)
+    }
+
+    /// The id that calls inside of this one have.
+    pub(crate) fn known_correlation(&self) -> Option<u128> {
+        self.0.notes.correlation.get().copied()
+    }
+
+    /// What goes with the result.
+    pub(crate) fn take_reply(&self) -> Metadata {
+        std::mem::take(&mut *self.0.reply.lock())
     }
 
     /// What is kept for this connection until it ends.

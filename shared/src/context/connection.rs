@@ -7,7 +7,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use super::session::Values;
-use super::{Call, Cancellation, Context};
+use super::{Call, Cancellation, Context, Notes};
 use crate::net::Peer;
 use crate::wire::frame::Trace;
 
@@ -37,10 +37,13 @@ impl Connection {
         let call = Call {
             began,
             within_ms: u32::try_from(within).unwrap_or(u32::MAX),
-            trace,
         };
         let cancellation = Cancellation::new(deadline);
-        Answering(Context::new(Arc::clone(self), call, cancellation))
+        let notes = Notes {
+            trace,
+            ..Notes::default()
+        };
+        Answering(Context::new(Arc::clone(self), call, cancellation, notes))
     }
 
     pub(super) fn peer(&self) -> &Peer {

@@ -1,9 +1,9 @@
 //! Which call runs on this thread: a few words a call, and more only once somebody asks.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::sync::Arc;
 
-use super::{Call, Cancellation, Connection, Context};
+use super::{Call, Cancellation, Connection, Context, Notes};
 
 /// What runs here. It has no destructor, so that a look at it costs a load.
 #[derive(Clone, Copy)]
@@ -18,111 +18,131 @@ enum Running {
 thread_local! {
     static RUNNING: Cell<Running> = const { Cell::new(Running::Nothing) };
     static CONTEXT: Cell<Option<Context>> = const { Cell::new(None) };
-    static PLACE: RefCell<Option<Place>> = const { RefCell::new(None) };
+    static PLACE: Cell<Option<Arc<Place>>> = const { Cell::new(None) };
 }
 
 /// Where calls run one after the other, and what they have in common.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Place {
-    connection: Arc<Connection>,
-    /// That of the message they came in, when it was one.
-    cancellation: Option<Cancellation>,
+    pub(crate) connection: Arc<Connection>,
+    /// That of the message they came in, when it was one, and what its caller said.
+    pub(crate) message: Option<(Cancellation, Notes)>,
 }
 
-impl Place {
-    /// Calls that are made here as they are read.
-    pub(crate) fn of(connection: &Arc<Connection>) -> Self {
-        Self {
-            connection: Arc::clone(connection),
-            cancellation: None,
-        }
+/// The calls of this place run here until what this gives is dropped or [left](Occupied::leave).
+#[inline]
+pub(crate) fn occupy(place: Option<Arc<Place>>) -> Occupied {
+    Occupied {
+        outer: swap(place),
+        left: false,
     }
-
-    /// Calls that came in one message and are given up together.
-    pub(crate) fn of_batch(connection: &Arc<Connection>, cancellation: &Cancellation) -> Self {
-        Self {
-            cancellation: Some(cancellation.clone()),
-            ..Self::of(connection)
-        }
-    }
-}
-
-/// The calls of this place run here until what this gives is dropped.
-pub(crate) fn occupy(place: Place) -> Occupied {
-    let set = |here: &RefCell<Option<Place>>| here.replace(Some(place));
-    Occupied(PLACE.try_with(set).ok().flatten())
 }
 
 /// Has the place of before again when dropped.
-#[derive(Debug)]
-pub(crate) struct Occupied(Option<Place>);
+pub(crate) struct Occupied {
+    outer: Option<Arc<Place>>,
+    left: bool,
+}
+
+impl Occupied {
+    /// Gives the place back.
+    #[inline]
+    pub(crate) fn leave(mut self) -> Option<Arc<Place>> {
+        self.left = true;
+        swap(self.outer.take())
+    }
+}
 
 impl Drop for Occupied {
+    #[inline]
     fn drop(&mut self) {
-        let outer = self.0.take();
-        drop(PLACE.try_with(|here| here.replace(outer)));
+        if !self.left {
+            drop(swap(self.outer.take()));
+        }
     }
+}
+
+/// Has calls run at another place. A thread that ends may have none any more.
+#[inline]
+fn swap(place: Option<Arc<Place>>) -> Option<Arc<Place>> {
+    PLACE.try_with(|here| here.replace(place)).ok().flatten()
+}
+
+/// Where calls run here.
+fn place() -> Option<Arc<Place>> {
+    let look = |here: &Cell<Option<Arc<Place>>>| {
+        let place = here.take();
+        here.set(place.clone());
+        place
+    };
+    PLACE.try_with(look).ok().flatten()
 }
 
 /// A call begins here. It is over when what this gives is dropped or [left](Entered::leave).
 #[inline]
 pub(crate) fn enter(call: Call) -> Entered {
-    Entered::over(RUNNING.replace(Running::Unasked(call)))
+    let entered = Entered::over();
+    RUNNING.set(Running::Unasked(call));
+    entered
 }
 
 /// A call goes on here.
-pub(super) fn resume(context: Context) -> Entered {
-    let entered = Entered::over(RUNNING.replace(Running::Asked));
+pub(crate) fn resume(context: Context) -> Entered {
+    let entered = Entered::over();
     set_context(context);
+    RUNNING.set(Running::Asked);
     entered
 }
 
 /// A call that runs here, and the one of before, which runs again afterwards.
-pub(crate) struct Entered {
-    outer: Running,
-    outer_context: Option<Context>,
-    left: bool,
-}
+pub(crate) struct Entered(Option<Box<(Running, Option<Context>)>>);
 
 impl Entered {
     #[inline]
-    fn over(outer: Running) -> Self {
-        let outer_context = match outer {
+    fn over() -> Self {
+        match RUNNING.get() {
+            Running::Nothing => Self(None),
+            outer => Self::over_another(outer),
+        }
+    }
+
+    #[cold]
+    fn over_another(outer: Running) -> Self {
+        let context = match outer {
             Running::Asked => take_context(),
             _ => None,
         };
-        Self {
-            outer,
-            outer_context,
-            left: false,
-        }
+        Self(Some(Box::new((outer, context))))
     }
 
     /// The call goes on elsewhere, or is over; gives its context if somebody asked for it.
     #[inline]
-    pub(crate) fn leave(mut self) -> Option<Context> {
-        self.left = true;
-        self.restore()
-    }
-
-    #[inline]
-    fn restore(&mut self) -> Option<Context> {
-        let asked = match RUNNING.replace(self.outer) {
+    pub(crate) fn leave(self) -> Option<Context> {
+        match RUNNING.get() {
             Running::Asked => take_context(),
             _ => None,
-        };
-        if let Some(outer) = self.outer_context.take() {
-            set_context(outer);
         }
-        asked
+    }
+
+    #[cold]
+    fn restore(outer: (Running, Option<Context>)) {
+        let (running, context) = outer;
+        if let Some(context) = context {
+            set_context(context);
+        }
+        RUNNING.set(running);
     }
 }
 
 impl Drop for Entered {
     #[inline]
     fn drop(&mut self) {
-        if !self.left {
-            drop(self.restore());
+        if let Running::Asked = RUNNING.get() {
+            drop(take_context());
+        }
+        RUNNING.set(Running::Nothing);
+        if let Some(outer) = self.0.take() {
+            Self::restore(*outer);
         }
     }
 }
@@ -132,14 +152,11 @@ pub(super) fn current() -> Option<Context> {
     match RUNNING.get() {
         Running::Nothing => None,
         Running::Unasked(call) => {
-            let place = PLACE
-                .try_with(|here| here.borrow().clone())
-                .ok()
-                .flatten()?;
-            let cancellation = place
-                .cancellation
-                .unwrap_or_else(|| Cancellation::new(call.deadline()));
-            let context = Context::new(place.connection, call, cancellation);
+            let place = place()?;
+            let own = || (Cancellation::new(call.deadline()), Notes::default());
+            let (cancellation, notes) = place.message.clone().unwrap_or_else(own);
+            let connection = Arc::clone(&place.connection);
+            let context = Context::new(connection, call, cancellation, notes);
             set_context(context.clone());
             RUNNING.set(Running::Asked);
             Some(context)

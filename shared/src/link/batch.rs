@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Hosted;
-use crate::context::{self, Call, Cancellation, Connection, Place};
+use crate::context::{self, Call, Cancellation, Connection, Notes, Place};
 use crate::descriptor::{Descriptor, Runs};
 use crate::object::{Answer, Laps, Object, Request, Scratch, Selected, Spare, Started};
 use crate::wire::batch::{RESULT_HEADER_BYTES, next_call, put_result};
@@ -32,6 +32,7 @@ pub(super) struct Batch {
     pub(super) calls: Vec<u8>,
     pub(super) connection: Arc<Connection>,
     pub(super) known: Call,
+    pub(super) notes: Notes,
     pub(super) max_reply_bytes: usize,
 }
 
@@ -43,7 +44,11 @@ impl Batch {
         let mut results = Vec::new();
         let (mut spare, mut laps, mut lent) = (Spare::default(), Laps::default(), Vec::new());
         laps.begin();
-        let _here = context::occupy(Place::of_batch(&self.connection, cancellation));
+        let trace = self.notes.trace;
+        let _here = context::occupy(Some(Arc::new(Place {
+            connection: self.connection,
+            message: Some((cancellation.clone(), self.notes)),
+        })));
         let mut rest = &self.calls[..];
         let end = self.known.deadline().min(Instant::now() + LONG_ENOUGH);
         let enough = ENOUGH_BYTES.min(self.max_reply_bytes / ENOUGH_PART);
@@ -64,7 +69,7 @@ impl Batch {
                 arguments,
                 began: self.known.began,
                 within_ms: self.known.within_ms,
-                trace: self.known.trace.as_ref(),
+                trace: trace.as_ref(),
                 max_result_bytes: self
                     .max_reply_bytes
                     .saturating_sub(results.len() + RESULT_HEADER_BYTES),

@@ -9,12 +9,12 @@ use tokio::time::Instant;
 use super::batch::{self, Batch};
 use super::shared::{Parked, Running, Shared};
 use super::{Host, Hosted, Job};
-use crate::context::{self, Call, Cancellation, Context, Occupied, Place, Scoped};
+use crate::context::{self, Call, Cancellation, Context, Notes, Occupied, Place, Scoped};
 use crate::descriptor::{Descriptor, MAX_METHODS, did_you_mean};
 use crate::object::{Answer, Hooked, Laps, Object, Request, Scratch, Selected, Spare, Started};
 use crate::wire::codec::Codec;
 use crate::wire::cut;
-use crate::wire::frame::{self, Bind, Bound, CallFrame, REPLY_HEADER_BYTES, flag};
+use crate::wire::frame::{self, Bind, Bound, CallFrame, REPLY_HEADER_BYTES, Trace, flag};
 use crate::wire::frames::Frames;
 use crate::wire::status::{Refusal, Status};
 
@@ -27,6 +27,10 @@ pub(super) struct Callee {
     table_entries: usize,
     /// The clock of the calls that run here.
     laps: Laps,
+    /// Where they run, unless they do.
+    place: Option<Arc<Place>>,
+    /// The context of the call that was just started, if anybody asked for it.
+    asked: Option<Context>,
     max_deadline_ms: u32,
 }
 
@@ -93,7 +97,13 @@ pub(super) type Fault = String;
 
 impl Callee {
     pub(super) fn new(shared: Arc<Shared>, host: Option<Arc<dyn Host>>) -> Self {
+        let place = Place {
+            connection: Arc::clone(&shared.connection),
+            message: None,
+        };
         Self {
+            place: Some(Arc::new(place)),
+            asked: None,
             max_deadline_ms: u32::try_from(shared.limits.max_deadline.as_millis())
                 .unwrap_or(u32::MAX),
             shared,
@@ -104,10 +114,21 @@ impl Callee {
         }
     }
 
-    /// Calls are handled from now on, until what this gives is dropped.
-    pub(super) fn begin(&mut self) -> Occupied {
+    /// Calls are handled from now on.
+    pub(super) fn begin(&mut self) {
         self.laps.begin();
-        context::occupy(Place::of(&self.shared.connection))
+    }
+
+    /// Calls may be handled from now on until this is [given back](Self::depart).
+    #[inline]
+    pub(super) fn arrive(&mut self) -> Occupied {
+        context::occupy(self.place.take())
+    }
+
+    /// No further calls for now.
+    #[inline]
+    pub(super) fn depart(&mut self, here: Occupied) {
+        self.place = here.leave();
     }
 
     pub(super) fn bind(&mut self, bind: &Bind<'_>, replies: &mut Vec<u8>) -> Result<(), Fault> {
@@ -181,13 +202,13 @@ impl Callee {
         let before = replies.mark();
         frame::begin_reply(&mut replies.bytes, Status::Done as u16, call.id);
         match self.start(call, replies, now, running) {
-            Ok((Started::Done(Ok(())), _)) if !oneway => replies.end(before),
+            Ok(Started::Done(Ok(()))) if !oneway => replies.end(before),
             started => {
                 replies.undo(before);
                 let refusal = match started {
-                    Err(refusal) | Ok((Started::Done(Err(refusal)), _)) => Some(refusal),
-                    Ok((Started::Done(Ok(())), _)) => None,
-                    Ok((started, asked)) => self.follow(call, started, asked, now),
+                    Err(refusal) | Ok(Started::Done(Err(refusal))) => Some(refusal),
+                    Ok(Started::Done(Ok(()))) => None,
+                    Ok(started) => self.follow(call, started, now),
                 };
                 if let Some(refusal) = refusal {
                     self.refuse(call, &refusal, &mut replies.bytes);
@@ -206,7 +227,6 @@ impl Callee {
         }
     }
 
-    /// Starts a call; gives its context if that was asked for already.
     #[inline]
     fn start(
         &mut self,
@@ -214,7 +234,7 @@ impl Callee {
         replies: &mut Frames,
         now: Instant,
         running: usize,
-    ) -> Result<(Started, Option<Context>), Refusal> {
+    ) -> Result<Started, Refusal> {
         let known = self.known(call, now);
         let found = find_method(&self.shared, &mut self.handles, call, running)?;
         let request = Request {
@@ -233,9 +253,13 @@ impl Callee {
             spare: found.spare,
             laps: &mut self.laps,
         };
-        let here = context::enter(known);
+        let here = match call.trace {
+            None => context::enter(known),
+            trace => context::resume(context_of(&self.shared, known, trace)),
+        };
         let started = found.object.start(request, scratch);
-        Ok((started, here.leave()))
+        self.asked = here.leave();
+        Ok(started)
     }
 
     /// What is known of a call before anybody asks.
@@ -244,7 +268,6 @@ impl Callee {
         Call {
             began: now.into_std(),
             within_ms: call.deadline_ms.min(self.max_deadline_ms),
-            trace: call.trace,
         }
     }
 
@@ -265,6 +288,7 @@ impl Callee {
             calls: call.body.to_vec(),
             connection: Arc::clone(&self.shared.connection),
             known,
+            notes: notes(call.trace),
             max_reply_bytes: max_result_bytes(&self.shared),
         };
         let cancellation = Cancellation::new(known.deadline());
@@ -304,18 +328,14 @@ impl Callee {
     }
 
     /// Sees to a call that did not end at once; gives the refusal if it could not be kept.
-    fn follow(
-        &self,
-        call: &CallFrame<'_>,
-        started: Started,
-        asked: Option<Context>,
-        now: Instant,
-    ) -> Option<Refusal> {
+    fn follow(&mut self, call: &CallFrame<'_>, started: Started, now: Instant) -> Option<Refusal> {
+        let asked = self.asked.take();
         let Some(host) = &self.host else {
             return Some(no_host());
         };
         let (id, oneway) = (call.id, call.flags & flag::ONEWAY != 0);
-        let context = asked.unwrap_or_else(|| self.context(call, now));
+        let context =
+            asked.unwrap_or_else(|| context_of(&self.shared, self.known(call, now), call.trace));
         match started {
             Started::Done(end) => end.err(),
             Started::Waits(future) => {
@@ -344,13 +364,6 @@ impl Callee {
             }
         }
     }
-
-    /// The context of a call that nobody asked for yet.
-    fn context(&self, call: &CallFrame<'_>, now: Instant) -> Context {
-        let known = self.known(call, now);
-        let cancellation = Cancellation::new(known.deadline());
-        Context::new(Arc::clone(&self.shared.connection), known, cancellation)
-    }
 }
 
 impl Callee {
@@ -371,6 +384,21 @@ impl Callee {
                 self.shared.finish(id, use_of_id, Err(refusal));
             }
         }
+    }
+}
+
+/// The context of a call that nobody asked for yet.
+#[cold]
+fn context_of(shared: &Shared, known: Call, trace: Option<Trace>) -> Context {
+    let connection = Arc::clone(&shared.connection);
+    let cancellation = Cancellation::new(known.deadline());
+    Context::new(connection, known, cancellation, notes(trace))
+}
+
+fn notes(trace: Option<Trace>) -> Notes {
+    Notes {
+        trace,
+        ..Notes::default()
     }
 }
 

@@ -143,7 +143,10 @@ impl Driver {
     fn turn(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
         // Counted once, for all that borrows both it and the driver.
         let shared = Arc::clone(&self.shared);
-        self.read(&shared, cx)?;
+        let here = self.callee.arrive();
+        let read = self.read(&shared, cx);
+        self.callee.depart(here);
+        read?;
         self.write(&shared, cx)?;
         if self.held_back && !self.is_choked() {
             // The socket was not asked for more in this turn, so it would not wake the next one.
@@ -246,7 +249,9 @@ impl Driver {
     fn handle_all(&mut self, shared: &Shared, received: &mut BytesMut) -> Result<(), End> {
         let now = Instant::now();
         self.clock.hear(shared.tick(now));
-        let _here = self.hosts.then(|| self.callee.begin());
+        if self.hosts {
+            self.callee.begin();
+        }
         let limit = shared.limits.max_message_bytes;
         let mut at = 0;
         let mut result = Ok(());

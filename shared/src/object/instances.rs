@@ -25,7 +25,7 @@ impl Servant {
     /// When the factory panics the first time.
     ///
     /// # Examples
-    /// See the guide's section on serving, in the crate `farcall`.
+    /// See `guide::context` in the crate `farcall`.
     pub fn per_session(factory: impl Fn() -> Self + Send + Sync + 'static) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(1);
         Self::of(PerSession {

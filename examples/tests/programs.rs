@@ -20,6 +20,7 @@ use tokio::runtime::Runtime;
 const WORDCOUNT: &str = env!("CARGO_BIN_EXE_wordcount");
 const MANDELBROT: &str = env!("CARGO_BIN_EXE_mandelbrot");
 const SQUARES_SERVER: &str = env!("CARGO_BIN_EXE_squares-server");
+const BLOCKING_CLIENT: &str = env!("CARGO_BIN_EXE_blocking-client");
 const SQUARES_CLIENT: &str = env!("CARGO_BIN_EXE_squares-client");
 
 /// A program that runs until the test drops it.
@@ -276,6 +277,26 @@ fn processor_time(id: u32) -> Duration {
     let ticks = fields.split(' ').skip(11).take(2);
     let ticks: u64 = ticks.map(|ticks| ticks.parse::<u64>().unwrap()).sum();
     Duration::from_millis(ticks * 10)
+}
+
+#[test]
+fn threads_without_async_code_share_a_proxy() {
+    let names = Names::start();
+    let address = names.address.as_str();
+    let server = Running::start(SQUARES_SERVER, &["--ns", address, "--name", "worker.1"]);
+    let call = |numbers: &[&str]| run(BLOCKING_CLIENT, &[&["--ns", address], numbers].concat());
+    assert_eq!(
+        stdout(call(&["--threads", "2", "12", "-3", "5"])),
+        "12 squared is 144\n-3 squared is 9\n5 squared is 25\n"
+    );
+    drop(server);
+    let refused = call(&["--deadline", "1", "12"]);
+    assert_eq!(refused.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&refused.stderr);
+    assert!(
+        text.starts_with("blocking-client: ") && text.contains("worker.1"),
+        "{text}"
+    );
 }
 
 #[test]

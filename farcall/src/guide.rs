@@ -61,7 +61,7 @@ pub mod contract {
     //! ```
     //!
     //! [`#[remote]`](crate::remote) keeps the trait as it stands and writes beside it `Shelf::serve`, the object for a
-    //! daemon, and `ShelfProxy`, the typed proxy.
+    //! daemon, `ShelfProxy`, the typed proxy, and `ShelfBlocking`, the same proxy for [code that is not async](super::blocking).
     //!
     //! | in the trait | means |
     //! |---|---|
@@ -497,9 +497,13 @@ pub mod pools {
 }
 
 pub mod blocking {
-    //! Programs without async code: the same proxies and fleets, by functions that wait.
+    //! Programs without async code: the same proxies and fleets, whose methods wait.
     //!
     //! ```
+    //! use std::thread;
+    //! use std::time::Duration;
+    //!
+    //! use farcall::CallError;
     //! use farcall::blocking::{self, Fleet};
     //! # #[farcall::remote]
     //! # pub trait Worker { #[idempotent] fn process(&self, data: i64) -> i64; }
@@ -512,35 +516,66 @@ pub mod blocking {
     //! #     let daemon = blocking::wait(names.bind("localhost:0"))?;
     //! #     blocking::wait(daemon.publish("worker.1", Squarer.serve()))?;
     //! #     let at = ns.address();
-    //!     let worker = blocking::connect::<WorkerProxy>(&format!("farname:worker.1@{at}"))?;
-    //!     assert_eq!(blocking::wait(worker.process(10))?, 100);
+    //!     // The typed proxy whose methods wait; `#[remote]` writes it beside `WorkerProxy`.
+    //!     let worker = WorkerBlocking::connect(&format!("farname:worker.1@{at}"))?;
+    //!     assert_eq!(worker.process(10)?, 100);
     //!
+    //!     // Any number of threads may call at a time, also through the same proxy.
+    //!     let hasty = worker.with_deadline(Duration::from_secs(1));
+    //!     let squares = thread::scope(|scope| {
+    //!         let threads = [1, 2, 3].map(|n| scope.spawn({ let hasty = &hasty; move || hasty.process(n) }));
+    //!         threads.map(|thread| thread.join().expect("no panic"))
+    //!     });
+    //!     assert_eq!(squares, [Ok(1), Ok(4), Ok(9)]);
+    //!
+    //!     // A fleet; its closures give the future of a call, which needs no `await`.
     //!     let fleet = Fleet::<WorkerProxy>::find(&format!("farname:worker.*@{at}"))?;
     //!     let squares: Vec<i64> = fleet.map(0..100, |worker, n| worker.process(n))?;
     //!     assert_eq!(squares[99], 9_801);
     //!     for square in fleet.imap(0.., |worker, n| worker.process(n)).take(3) {
     //!         println!("{}", square?);
     //!     }
+    //!
+    //!     // The other proxy, for what only that one can, and back.
+    //!     let both = WorkerProxy::from(worker);
+    //!     let sum = async { Ok::<i64, CallError>(both.process(3).await? + both.process(4).await?) };
+    //!     assert_eq!(blocking::wait(sum)?, 25);
+    //!     assert_eq!(WorkerBlocking::from(both).process(5)?, 25);
     //!     Ok(())
     //! }
     //! ```
     //!
-    //! [`blocking::Fleet`](crate::blocking::Fleet) has the verbs of [fleets](super::fleets), with the same meaning; what is a
-    //! stream there is an iterator here, and `submit` gives a handle with `wait`. Dropping an iterator or a handle cancels its
-    //! calls.
+    //! For a trait `Worker`, `WorkerBlocking` has the methods of `WorkerProxy` with the same arguments, values and errors;
+    //! deadlines, retries and outcomes are those of [calling](super::calling). [`blocking::Fleet`](crate::blocking::Fleet) has
+    //! the verbs of [fleets](super::fleets), with the same meaning; what is a stream there is an iterator here, and `submit`
+    //! gives a handle with `wait`. Dropping an iterator or a handle cancels its calls.
     //!
     //! | to | use |
     //! |---|---|
-    //! | call one object | [`blocking::connect`](crate::blocking::connect), and [`blocking::wait`](crate::blocking::wait) for each call |
+    //! | call one object | `WorkerBlocking::connect` |
     //! | call many | `Fleet::find`, `Fleet::of` |
+    //! | take what a stream gives | [`blocking::iter`](crate::blocking::iter) |
     //! | have a [pool](super::pools) | `wait(pool::worker(…))` first thing in `main`, `let pool = wait(Pool::builder().start())?`, `Fleet::over(&pool)?`, `wait(pool.close())` |
-    //! | await anything else of farcall | `wait`, from any number of threads |
+    //! | host objects | `wait(Daemon::bind(…))?`, and `wait(daemon.run_until_ctrl_c())?` |
+    //! | await anything else of farcall | [`blocking::wait`](crate::blocking::wait), from any number of threads |
     //!
     //! A runtime for the connections, of two threads, starts at the first use and lasts as long as the process. Closures and
-    //! calls run on the thread that waits, so they need not be `Send`; what is submitted runs on the runtime.
+    //! calls run on the thread that waits, so they need not be `Send`; what is submitted runs on the runtime. Where the
+    //! operating system does not let it start, `connect` gives [`ConnectError::Start`](crate::ConnectError) and a call
+    //! NotSent; only `wait` and `iter` panic.
     //!
-    //! All of it may be called in async code, too, and then holds up the thread it is on, which what it waits for must not
-    //! need; `spawn_blocking` is the place for it there.
+    //! # Where one may wait
+    //!
+    //! | in | |
+    //! |---|---|
+    //! | threads, tests, `Drop`, while a panic unwinds | yes |
+    //! | a plain `fn` of an object | yes; it keeps a thread of the daemon's compute pool meanwhile |
+    //! | `spawn_blocking` | yes: the place for it in an async program |
+    //! | async code | it holds up the thread it is on |
+    //! | a closure of a fleet | for other objects; not for the member it is given, whose call it gives as a future |
+    //!
+    //! What is waited for must not need the thread that waits: in a runtime of one thread, neither a daemon there can answer,
+    //! nor a connection that a `WorkerProxy` made there. Such a call still ends, a second after its deadline.
 }
 
 pub mod map_reduce {
@@ -961,6 +996,7 @@ pub mod limits {
     //! | everywhere | | past it |
     //! |---|---|---|
     //! | deadline of a call | 30 s unless said otherwise | Unknown |
+    //! | a [blocking](super::blocking) call whose connection needs the thread that waits | a second past its deadline | Unknown |
     //! | nesting of a value | 64 levels | an error that says so |
     //! | arguments of a method | 12 | a compile error |
     //! | methods of a trait | 1,024 | a compile error |

@@ -94,6 +94,10 @@ pub use farcall_shared::link::Limits;
 #[doc(inline)]
 pub use farcall_shared::object::{Arguments, DynamicObject, Servant};
 #[doc(inline)]
+pub use farcall_shared::reference::{Reference, Referent};
+#[doc(inline)]
+pub use farcall_shared::streaming::Streaming;
+#[doc(inline)]
 pub use farcall_shared::uri::{self, Address, ObjectUri, Uri};
 #[doc(inline)]
 pub use farcall_shared::value::{self, Value};
@@ -142,6 +146,7 @@ pub mod parts {
 
 #[doc(hidden)]
 pub mod __private {
+    pub use farcall_client::__private::*;
     pub use farcall_client::{ConnectError, Proxy, Remote};
     pub use farcall_shared::__private::*;
 }

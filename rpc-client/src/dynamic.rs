@@ -7,6 +7,7 @@ use farcall_shared::descriptor::Descriptor;
 use farcall_shared::error::{CallError, Failure};
 use farcall_shared::hook::Hook;
 use farcall_shared::object::Arguments;
+use farcall_shared::reference::Reference;
 use farcall_shared::uri::{ObjectUri, Uri};
 use farcall_shared::value::Value;
 use farcall_shared::wire::codec::Codec;
@@ -45,9 +46,24 @@ impl DynamicProxy {
         Self(self.0.clone().with_hook(hook))
     }
 
-    /// What it was connected by.
-    pub fn uri(&self) -> &Uri {
+    /// What it was connected by; nothing for an object that arrived as a reference.
+    pub fn uri(&self) -> Option<&Uri> {
         self.0.uri()
+    }
+
+    /// How error texts call it: its URI, or where it is.
+    pub fn label(&self) -> &str {
+        self.0.label()
+    }
+
+    /// A proxy of what a reference leads to.
+    pub fn from_reference(reference: Reference) -> Self {
+        Self(Remote::from_reference(reference, None, Codec::MessagePack))
+    }
+
+    /// The object as a value that travels.
+    pub fn reference(&self) -> Reference {
+        self.0.reference()
     }
 
     /// Calls a method.
@@ -73,10 +89,13 @@ impl DynamicProxy {
     /// # Cancel safety
     /// Cancel safe.
     pub async fn describe(&self) -> Result<Descriptor, ConnectError> {
-        let candidates = resolve(self.0.uri()).await?;
+        let candidates = match self.0.uri() {
+            Some(uri) => resolve(uri).await?,
+            None => Vec::new(),
+        };
         let Some(object) = candidates.into_iter().next() else {
             return Err(ConnectError::Unreachable {
-                uri: self.0.uri().to_string(),
+                uri: self.0.label().to_string(),
                 why: "it leads to no object".into(),
             });
         };

@@ -2,6 +2,7 @@
 
 pub mod blocking;
 mod dynamic;
+mod error;
 mod fleet;
 mod peers;
 mod remote;
@@ -24,7 +25,10 @@ pub use stub::TarpcStub;
 
 use farcall_shared::descriptor::Descriptor;
 use farcall_shared::hook::Hook;
+use farcall_shared::object::Servant;
+use farcall_shared::reference::Reference;
 use farcall_shared::uri::Uri;
+use farcall_shared::wire::codec::Codec;
 
 /// The longest a call takes unless it is told otherwise: 30 s.
 pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
@@ -58,8 +62,37 @@ pub trait Proxy: Clone + Send + Sync + 'static {
         Self::from_remote(self.remote().clone().with_hook(hook))
     }
 
-    /// What it was connected by.
-    fn uri(&self) -> &Uri {
+    /// What it was connected by; nothing for an object that arrived as a reference, or is in this process.
+    fn uri(&self) -> Option<&Uri> {
         self.remote().uri()
+    }
+
+    /// A proxy of an object in this process: called here, it runs here; as an argument or a result it is handed out.
+    fn to(servant: Servant) -> Self {
+        Self::from_reference(Reference::local(servant))
+    }
+
+    /// A proxy of what a reference leads to.
+    fn from_reference(reference: Reference) -> Self {
+        let descriptor = Some(Self::descriptor().into());
+        Self::from_remote(Remote::from_reference(
+            reference,
+            descriptor,
+            Codec::Postcard,
+        ))
+    }
+
+    /// The object as a value that travels.
+    fn reference(&self) -> Reference {
+        self.remote().reference()
+    }
+}
+
+/// What the code that `#[remote]` writes refers to; not for users.
+#[doc(hidden)]
+pub mod __private {
+    pub mod blocking {
+        pub use crate::blocking::call::call;
+        pub use crate::blocking::{Iter, connect, iter};
     }
 }

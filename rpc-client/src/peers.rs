@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
-use farcall_shared::link::{self, Identity, Limits, Link, OpenError};
+use farcall_shared::link::{self, Host, Hosted, Identity, Job, Limits, Link, OpenError};
 use farcall_shared::net::{DialError, dial};
 use farcall_shared::uri::Address;
+use farcall_shared::wire::status::{Refusal, Status};
 use parking_lot::{Mutex, RwLock};
 use tokio::runtime;
 use tokio::time::Instant;
@@ -58,6 +59,8 @@ pub(crate) struct Peers {
     session: u64,
     limits: Limits,
     tasks: TaskTracker,
+    /// Where the tasks run.
+    runtime: OnceLock<runtime::Handle>,
     known: Mutex<HashMap<Address, Arc<Peer>>>,
 }
 
@@ -87,6 +90,7 @@ impl Peers {
             session: fastrand::u64(..),
             limits,
             tasks: TaskTracker::new(),
+            runtime: OnceLock::new(),
             known: Mutex::default(),
         }
     }
@@ -190,10 +194,41 @@ impl Peer {
             address: self.address.clone(),
             why: e.to_string(),
         };
-        let (link, driver) = link::connect(socket, me, &peers.limits)
+        let host = Arc::new(Callbacks {
+            tasks: peers.tasks.clone(),
+            runtime: peers.runtime.get_or_init(runtime::Handle::current).clone(),
+        });
+        let (link, driver) = link::connect(socket, me, &peers.limits, Some(host))
             .await
             .map_err(open)?;
         peers.tasks.spawn(driver);
         Ok(link)
+    }
+}
+
+/// What runs calls of the objects that this process hands out over connections it dialled.
+struct Callbacks {
+    tasks: TaskTracker,
+    runtime: runtime::Handle,
+}
+
+impl Host for Callbacks {
+    fn object(&self, _: &str, _: u64) -> Result<Arc<dyn Hosted>, Refusal> {
+        let text = "this process hosts no objects but those that it handed out";
+        Err(Refusal::new(Status::UnknownObject, text))
+    }
+
+    /// As many wait as the peer may have in flight.
+    fn compute(&self, job: Job) -> Result<(), (Refusal, Job)> {
+        self.tasks.spawn_blocking_on(job, &self.runtime);
+        Ok(())
+    }
+
+    fn tasks(&self) -> &TaskTracker {
+        &self.tasks
+    }
+
+    fn runtime(&self) -> &runtime::Handle {
+        &self.runtime
     }
 }

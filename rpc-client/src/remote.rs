@@ -5,6 +5,9 @@ mod attended;
 mod binding;
 mod chunk;
 mod errand;
+mod local;
+mod reference;
+mod waited;
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -26,7 +29,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use attempts::Attempts;
-use binding::Shared;
+use binding::{Origin, Shared};
 pub(crate) use chunk::{Chunk, Gathers, License};
 use errand::Errand;
 
@@ -179,11 +182,22 @@ impl Remote {
         codec: Codec,
         peers: Option<Arc<Peers>>,
     ) -> Self {
+        let label = uri.to_string().into();
+        Self::of(Origin::Uri(uri), label, descriptor, codec, peers)
+    }
+
+    fn of(
+        origin: Origin,
+        label: Arc<str>,
+        descriptor: Option<Described>,
+        codec: Codec,
+        peers: Option<Arc<Peers>>,
+    ) -> Self {
         Self {
             at: At::Object(Arc::new(Shared {
                 peers,
-                label: uri.to_string().into(),
-                uri,
+                label,
+                origin,
                 descriptor,
                 codec,
                 first: OnceLock::new(),
@@ -232,9 +246,17 @@ impl Remote {
         self
     }
 
-    /// What it was connected by.
-    pub fn uri(&self) -> &Uri {
-        &self.shared().uri
+    /// What it was connected by; nothing for an object that arrived as a reference, or is in this process.
+    pub fn uri(&self) -> Option<&Uri> {
+        match &self.shared().origin {
+            Origin::Uri(uri) => Some(uri),
+            _ => None,
+        }
+    }
+
+    /// How error texts call it: its URI, or where it is.
+    pub fn label(&self) -> &Arc<str> {
+        &self.shared().label
     }
 
     /// What this side knows of the object's methods; `None` for callers by name.
@@ -319,6 +341,9 @@ impl Remote {
         A: Serialize + Send + Sync + 'static,
         D: Fn(Codec, &[u8]) -> Result<T, DecodeError> + Send + Sync,
     {
+        if let Origin::Local(servant) = &self.shared().origin {
+            return self.call_here(servant, &method, &arguments, read).await;
+        }
         let mut attempts = Attempts::new(self.deadline, first.began());
         let mut next = None;
         match first {
@@ -441,6 +466,10 @@ impl Call for Remote {
             self.permitted(chunk, &Selected::Number(method))?;
         }
         let selected = Selected::Number(method);
+        if let Origin::Local(servant) = &self.shared().origin {
+            let ended = self.call_here(servant, &selected, &arguments, |_, _| Ok(()));
+            return ended.await;
+        }
         let mut attempts = Attempts::new(self.deadline, Instant::now());
         loop {
             let bound = match self.shared().bound() {

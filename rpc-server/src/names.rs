@@ -247,7 +247,7 @@ impl Inner {
             address: self.address.clone(),
             why,
         };
-        let (link, driver) = link::connect(socket, self.me, &self.limits)
+        let (link, driver) = link::connect(socket, self.me, &self.limits, None)
             .await
             .map_err(|e| open(e.to_string()))?;
         self.tasks.spawn(driver);

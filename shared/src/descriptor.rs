@@ -187,6 +187,11 @@ impl Method {
             if name == "Result" && variants.len() == 2 && variants[0].name == "Ok" && variants[1].name == "Err")
     }
 
+    /// True when references or streams are among its arguments or in its result, as far as their types tell.
+    pub fn attaches(&self) -> bool {
+        self.result.attaches() || self.arguments.iter().any(|argument| argument.ty.attaches())
+    }
+
     /// Argument names are left out: arguments travel by position, and a new name is no new shape.
     fn sign(&mut self) {
         let mut text = format!("{}(", self.name);

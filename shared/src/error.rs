@@ -134,6 +134,9 @@ pub enum NotSent {
     /// A hook of this side's refused it.
     #[error("{0}")]
     Refused(String),
+    /// There is no runtime for the functions that wait.
+    #[error("{0}")]
+    NoRuntime(String),
     /// A fleet runs a second copy of the item, and that one made a call first that must not be repeated.
     #[error("another copy of its item went further")]
     Superseded,

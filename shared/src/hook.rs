@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::{CallError, Failure, Rejection, Target, Unknown};
-use crate::object::text_of;
+use crate::object::panic_text;
 
 /// Code around every call: at a daemon around all calls that it answers, at a proxy around those made through it.
 ///
@@ -152,7 +152,7 @@ impl Hooks {
                 Ok(Err(refused)) => refused,
                 Err(panic) => Rejection::Unauthorised(format!(
                     "a hook that had to let it pass panicked: {}",
-                    text_of(&*panic)
+                    panic_text(&*panic)
                 )),
             };
             let error = CallError::Rejected {
@@ -207,7 +207,7 @@ impl Attended {
             };
             let told = AssertUnwindSafe(|| hook.after(&self.call, ended, passed.elapsed()));
             if let Err(panic) = std::panic::catch_unwind(told) {
-                let text = format!("a hook after it: {}", text_of(&*panic));
+                let text = format!("a hook after it: {}", panic_text(&*panic));
                 panicked = Err(CallError::Failed {
                     target: self.call.target(),
                     reason: Failure::Panic(text),

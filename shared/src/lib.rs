@@ -1,5 +1,6 @@
 //! The words both sides of a farcall connection speak: URIs, errors, descriptors, the wire and the link.
 
+pub mod attach;
 pub mod call;
 pub mod context;
 pub mod daemon;
@@ -10,7 +11,9 @@ pub mod link;
 pub mod names;
 pub mod net;
 pub mod object;
+pub mod reference;
 pub mod shape;
+pub mod streaming;
 pub mod uri;
 pub mod value;
 pub mod wire;
@@ -28,5 +31,7 @@ pub mod __private {
     pub use crate::descriptor::{Descriptor, Method, Runs};
     pub use crate::error::CallError;
     pub use crate::object::Servant;
+    pub use crate::reference::Reference;
+    pub use crate::streaming::Streaming;
     pub use crate::wire::blob::{self, Blob};
 }

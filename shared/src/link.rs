@@ -5,26 +5,36 @@
 //! that is alone writes the socket itself, otherwise the driver writes once for the whole batch.
 
 mod alarm;
+mod attached;
 mod batch;
 mod bound;
 mod buffers;
 mod callee;
 mod caller;
 mod clock;
+mod consumer;
 mod driver;
+mod exports;
+mod forward;
+mod held;
 mod limits;
+mod on_pool;
 mod open;
 mod out;
+mod producer;
 mod shared;
 
 use std::sync::Arc;
 
 pub use bound::{Attempt, Bind, Bound, Posted, Which, target};
 pub use caller::{Body, Outcome, Reply};
+pub use consumer::Incoming;
 pub use driver::Driver;
+pub use held::Held;
 pub use limits::Limits;
 pub use open::{Identity, OpenError, accept, connect};
 
+use tokio::runtime;
 use tokio_util::task::TaskTracker;
 
 use crate::hook::Hooks;
@@ -56,6 +66,9 @@ pub trait Host: Send + Sync + 'static {
 
     /// Owns the tasks of calls that wait.
     fn tasks(&self) -> &TaskTracker;
+
+    /// Where those tasks run: they may begin on threads that belong to no runtime.
+    fn runtime(&self) -> &runtime::Handle;
 
     /// What is around the calls of all objects; none by default.
     fn hooks(&self) -> Hooks {

@@ -14,15 +14,18 @@ use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 pub use dynamic::{Arguments, DynamicObject};
-pub(crate) use ending::text_of;
+pub(crate) use ending::panic_text;
 pub(crate) use hooked::Hooked;
 pub use laps::Laps;
 pub use scratch::{Scratch, Spare};
+pub(crate) use servant::WeakServant;
 pub use servant::{Servant, Service};
 
+use crate::attach::Attachment;
 use crate::descriptor::Descriptor;
 use crate::wire::codec::Codec;
 use crate::wire::frame::Trace;
+use crate::wire::frames::Frames;
 use crate::wire::status::Refusal;
 
 /// Something that answers calls, whatever its type.
@@ -71,7 +74,25 @@ pub enum Selected<'a> {
 }
 
 /// A result, encoded, or why there is none.
-pub type Answer = Result<Vec<u8>, Refusal>;
+pub type Answer = Result<Encoded, Refusal>;
+
+/// A result that was encoded away from its connection.
+#[derive(Debug, Default)]
+pub struct Encoded {
+    /// Its bytes; blobs in it are lent.
+    pub frames: Frames,
+    /// What it refers to.
+    pub attachments: Vec<Attachment>,
+}
+
+impl From<Vec<u8>> for Encoded {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self {
+            frames: Frames::from(bytes),
+            attachments: Vec::new(),
+        }
+    }
+}
 
 /// How a call began.
 pub enum Started {

@@ -19,9 +19,10 @@
 //! renaming one keeps it. The text is ASCII but for field and variant names:
 //!
 //! ```text
-//! type    = word | option | seq | tuple | map | struct | enum | back
+//! type    = word | stream | option | seq | tuple | map | struct | enum | back
 //! word    = "bool" | "i8" | "i16" | "i32" | "i64" | "i128" | "u8" | "u16" | "u32" | "u64" | "u128"
-//!         | "f32" | "f64" | "char" | "string" | "bytes" | "any"
+//!         | "f32" | "f64" | "char" | "string" | "bytes" | "any" | "object"
+//! stream  = "stream(" type ")"
 //! option  = "?" type
 //! seq     = "[" type "]"
 //! tuple   = "(" { type "," } ")"            also arrays, tuple structs; unit, unit structs: "()"
@@ -33,7 +34,7 @@
 //! back    = "^" levels                      the type that many levels out; decimal digits
 //! ```
 //!
-//! A newtype struct is written as what it wraps. A named type met again inside itself is written
+//! A reference is written `object`, a stream `stream(` type `)`. Any other newtype struct is written as what it wraps. A named type met again inside itself is written
 //! as `back`; levels count every `option`, `seq`, `tuple`, `map`, `struct` and `enum` around it in
 //! the text, 1 being the innermost (the content of a variant is no level of its own). So
 //! `struct Node { value: u8, next: Option<Box<Node>> }` is `{5:value=u8,4:next=?^2,}`.
@@ -49,6 +50,7 @@ mod text;
 
 use serde::{Deserialize, Serialize};
 
+use crate::{reference, streaming};
 pub use text::hash;
 
 /// The deepest nesting of a type; what lies deeper is [`Type::Any`]. Reading a [`Type`] that nests
@@ -224,6 +226,26 @@ impl Type {
         }
     }
 
+    /// Whether a reference or a stream is anywhere inside, as far as the tree shows.
+    #[must_use]
+    pub fn attaches(&self) -> bool {
+        match self {
+            Type::Newtype { name, inner } => {
+                name == reference::NAME || name == streaming::NAME || inner.attaches()
+            }
+            Type::Option(inner) | Type::Seq(inner) => inner.attaches(),
+            Type::Tuple(items) | Type::TupleStruct { items, .. } => {
+                items.iter().any(Type::attaches)
+            }
+            Type::Map(key, value) => key.attaches() || value.attaches(),
+            Type::Struct { fields, .. } => fields.iter().any(|field| field.ty.attaches()),
+            Type::Enum { variants, .. } => {
+                variants.iter().any(|variant| variant.content.attaches())
+            }
+            _ => false,
+        }
+    }
+
     /// The canonical text that changes when the compact encoding, or the meaning of a field, does.
     ///
     /// The [module's documentation](self#signature) has the grammar.
@@ -241,6 +263,15 @@ impl Type {
 }
 
 impl Content {
+    fn attaches(&self) -> bool {
+        match self {
+            Content::Unit => false,
+            Content::Newtype(inner) => inner.attaches(),
+            Content::Tuple(items) => items.iter().any(Type::attaches),
+            Content::Struct(fields) => fields.iter().any(|field| field.ty.attaches()),
+        }
+    }
+
     fn is_recursive(&self) -> bool {
         match self {
             Content::Unit => false,

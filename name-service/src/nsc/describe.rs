@@ -13,9 +13,7 @@ pub(super) async fn describe(names: &Names, out: Output, object: &str) -> anyhow
     let descriptor = answer(&proxy, names, proxy.describe()).await?;
     match out {
         Output::Json => print_json(&descriptor),
-        Output::Terminal | Output::Plain => {
-            write(text(&descriptor, &proxy.uri().to_string()).as_bytes())
-        }
+        Output::Terminal | Output::Plain => write(text(&descriptor, proxy.label()).as_bytes()),
     }
 }
 

@@ -114,7 +114,7 @@ pub(super) async fn answer<T, E: std::fmt::Display>(
         Ok(end) => end.map_err(|e| anyhow!("{e}")),
         Err(_) => Err(anyhow!(
             "no answer from {} within {:?}",
-            proxy.uri(),
+            proxy.label(),
             names.timeout
         )),
     }

@@ -50,7 +50,7 @@ impl Staff {
     where
         F: Future<Output = Result<Result<T, Fault>, CallError>>,
     {
-        let uri = worker.uri().to_string();
+        let uri = worker.remote().label().to_string();
         if let Some(why) = self.avoided.lock().get(&uri) {
             return Err(CallError::Rejected {
                 target: uri.as_str().into(),

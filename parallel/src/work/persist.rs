@@ -31,7 +31,7 @@ impl Distant {
     }
 
     pub(super) fn uri(&self) -> String {
-        self.remote.uri().to_string()
+        self.remote.label().to_string()
     }
 
     /// For one call of its own, without patience.

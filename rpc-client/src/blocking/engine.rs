@@ -1,5 +1,6 @@
 //! What the waiting functions stand on: one runtime for the process, and a thread that sleeps until its future goes on.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::panic::catch_unwind;
@@ -8,9 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
+use std::time::Instant;
 
-use tokio::runtime::{Builder, EnterGuard, Runtime};
-use tokio::task::unconstrained;
+use tokio::runtime::{Builder, EnterGuard, Handle, Runtime};
+use tokio::task::{block_in_place, unconstrained};
 
 /// How many threads serve the connections. What a caller computes, and its part of its calls, runs on its own thread.
 const WORKER_THREADS: usize = 2;
@@ -21,6 +23,7 @@ static RUNTIME: LazyLock<Result<Runtime, StartError>> = LazyLock::new(|| {
         Builder::new_multi_thread()
             .worker_threads(WORKER_THREADS)
             .thread_name("farcall-blocking")
+            .on_thread_start(|| SERVES.set(true))
             .enable_all()
             .build()
     };
@@ -29,10 +32,15 @@ static RUNTIME: LazyLock<Result<Runtime, StartError>> = LazyLock::new(|| {
     built.map_err(|e| StartError(Arc::new(e)))
 });
 
-/// The operating system gave the runtime of [`blocking`](crate::blocking) no thread or no file descriptor. It is not tried
-/// again.
+thread_local! {
+    /// Whether this thread is one of the runtime's.
+    static SERVES: Cell<bool> = const { Cell::new(false) };
+}
+
+/// There is no runtime for [`blocking`](crate::blocking): the operating system gave it no thread or no file descriptor, and
+/// it is not tried again; or the thread is at its end, where what it keeps for itself is gone.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("cannot start the runtime of farcall::blocking")]
+#[error("there is no runtime for farcall::blocking")]
 pub struct StartError(#[source] Arc<io::Error>);
 
 /// The runtime, once it has started.
@@ -41,6 +49,11 @@ pub(super) struct Engine(&'static Runtime);
 
 impl Engine {
     pub(super) fn start() -> Result<Self, StartError> {
+        // There, tokio panics.
+        if Handle::try_current().is_err_and(|e| e.is_thread_local_destroyed()) {
+            let ending = io::Error::other("this thread is at its end");
+            return Err(StartError(Arc::new(ending)));
+        }
         RUNTIME.as_ref().map(Self).map_err(Clone::clone)
     }
 
@@ -50,10 +63,31 @@ impl Engine {
     }
 
     /// Runs a future on this thread, its sockets and timers on the runtime's.
-    ///
+    pub(super) fn wait<F: Future>(self, future: F) -> F::Output {
+        let mut future = pin!(future);
+        loop {
+            if let Some(output) = self.wait_until(None, future.as_mut()) {
+                return output;
+            }
+        }
+    }
+
+    /// As [`wait`](Self::wait), for so long at most; `None` means for ever.
+    pub(super) fn wait_until<F: Future>(
+        self,
+        end: Option<Instant>,
+        future: F,
+    ) -> Option<F::Output> {
+        if SERVES.get() {
+            // Two of its own threads are soon all waiting for each other: another one takes this one's place.
+            return block_in_place(|| self.run(end, future));
+        }
+        self.run(end, future)
+    }
+
     /// Not `Runtime::block_on`, which panics on the threads of any runtime. A task there has a budget of steps, past which
     /// everything of tokio's would be pending for ever: hence `unconstrained`.
-    pub(super) fn wait<F: Future>(self, future: F) -> F::Output {
+    fn run<F: Future>(self, end: Option<Instant>, future: F) -> Option<F::Output> {
         let _entered = self.enter();
         let mut future = pin!(unconstrained(future));
         let alarm = Arc::new(Alarm {
@@ -64,9 +98,9 @@ impl Engine {
         let mut cx = Context::from_waker(&waker);
         loop {
             if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
-                return output;
+                return Some(output);
             }
-            alarm.wait();
+            alarm.wait_until(end)?;
         }
     }
 }
@@ -79,10 +113,17 @@ struct Alarm {
 }
 
 impl Alarm {
-    fn wait(&self) {
+    /// Waits until it rings; `None` when it did not by then.
+    fn wait_until(&self, end: Option<Instant>) -> Option<()> {
         while !self.rung.swap(false, Ordering::Acquire) {
-            thread::park();
+            let Some(end) = end else {
+                thread::park();
+                continue;
+            };
+            let left = end.checked_duration_since(Instant::now())?;
+            thread::park_timeout(left);
         }
+        Some(())
     }
 }
 

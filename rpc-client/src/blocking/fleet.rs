@@ -7,7 +7,7 @@ use std::time::Duration;
 use farcall_shared::error::CallError;
 
 use super::engine::Engine;
-use super::results::Results;
+use super::iter::Iter;
 use crate::fleet::balance::Balance;
 use crate::fleet::{FleetError, Progress, Settled};
 use crate::{Proxy, fleet};
@@ -195,7 +195,7 @@ impl<P: Proxy> Fleet<P> {
         F: Fn(P, I::Item) -> Fut,
         Fut: Future<Output = Result<R, CallError>>,
     {
-        Results::new(self.engine, self.fleet.map_unordered(items, call))
+        Iter::new(self.engine, self.fleet.map_unordered(items, call))
     }
 
     /// As [`map`](Self::map), giving each result in the order of the items as soon as its turn has come. Items are pulled
@@ -213,7 +213,7 @@ impl<P: Proxy> Fleet<P> {
         F: Fn(P, I::Item) -> Fut,
         Fut: Future<Output = Result<R, CallError>>,
     {
-        Results::new(self.engine, self.fleet.imap(items, call))
+        Iter::new(self.engine, self.fleet.imap(items, call))
     }
 
     /// Puts items together by twos until one is left, on the members; see [`reduce`](crate::Fleet::reduce).

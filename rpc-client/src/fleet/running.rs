@@ -91,7 +91,7 @@ impl<Fut, R> Unpin for Running<Fut, R> {}
 /// Tasks that an item's future spawned may still wait for the gathered calls.
 impl<Fut, R> Drop for Running<Fut, R> {
     fn drop(&mut self) {
-        let target = || self.remote.uri().to_string().into();
+        let target = || Arc::clone(self.remote.label());
         self.chunk.abandon(target);
     }
 }

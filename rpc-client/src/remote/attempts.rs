@@ -37,6 +37,9 @@ impl Attempts {
         bound: Option<&Bound>,
         error: CallError,
     ) -> Result<(), CallError> {
+        if remote.shared().is_lost() {
+            return Err(error);
+        }
         self.count = self.count.saturating_add(1);
         let idempotent = remote.is_idempotent(method);
         let verdict = retry::decide(remote.retries, &error, idempotent, self.count);

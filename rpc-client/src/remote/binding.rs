@@ -5,18 +5,20 @@ use std::sync::{Arc, OnceLock};
 
 use farcall_shared::descriptor::Described;
 use farcall_shared::error::NotSent;
-use farcall_shared::link::{Bind, Bound};
+use farcall_shared::link::{Bind, Bound, Held};
+use farcall_shared::object::Servant;
 use farcall_shared::uri::{ObjectUri, Uri};
 use farcall_shared::wire::codec::Codec;
 use parking_lot::RwLock;
 
 use super::ConnectError;
+use crate::error::chain;
 use crate::peers::{PeerError, Peers};
 use crate::resolve::{ResolveError, resolve};
 
 /// What the clones of a remote object share.
 pub(super) struct Shared {
-    pub(super) uri: Uri,
+    pub(super) origin: Origin,
     pub(super) label: Arc<str>,
     pub(super) descriptor: Option<Described>,
     pub(super) codec: Codec,
@@ -36,23 +38,24 @@ pub(super) struct Shared {
     pub(super) failed: AtomicU64,
 }
 
+/// What a remote object was made of.
+pub(super) enum Origin {
+    /// Where this leads.
+    Uri(Uri),
+    /// A reference that came over a connection.
+    Held(Arc<Held>),
+    /// It is in this process after all.
+    Local(Servant),
+    /// What somebody sent for a URI.
+    Foreign(Arc<str>),
+}
+
 /// Why an object is not bound.
 #[derive(Clone)]
 pub(super) enum BindError {
     Resolve(ResolveError),
     Peer(PeerError),
     Link(NotSent),
-}
-
-/// An error with all its sources in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }
 
 impl BindError {
@@ -131,9 +134,43 @@ impl Shared {
         bound
     }
 
+    /// True for an object that went with its connection.
+    pub(super) fn is_lost(&self) -> bool {
+        matches!(&self.origin, Origin::Held(held) if !held.link().is_open())
+    }
+
+    /// Binds an object over the connection that its reference came over.
+    fn bind_held(&self, held: &Held) -> Result<Bound, NotSent> {
+        let bound = held.link().bind(&self.wanted(&held.object(), 0))?;
+        self.keep(&bound);
+        Ok(bound)
+    }
+
+    fn wanted(&self, object: &str, incarnation: u64) -> Bind {
+        Bind {
+            object: object.into(),
+            incarnation,
+            codec: self.codec,
+            descriptor: self.descriptor.clone(),
+            label: Arc::clone(&self.label),
+        }
+    }
+
     /// Looks the object up, connects and binds it.
     async fn make(&self) -> Result<Bound, BindError> {
-        let candidates = match resolve(&self.uri).await {
+        let uri = match &self.origin {
+            Origin::Uri(uri) => uri,
+            Origin::Held(held) => return self.bind_held(held).map_err(BindError::Link),
+            Origin::Local(_) => {
+                let here = NotSent::Unresolved("it is called without a connection".into());
+                return Err(BindError::Link(here));
+            }
+            Origin::Foreign(uri) => {
+                let text = format!("'{uri}', which came as a reference, is no URI of an object");
+                return Err(BindError::Link(NotSent::Unresolved(text)));
+            }
+        };
+        let candidates = match resolve(uri).await {
             Ok(candidates) => candidates,
             // Who knows the object already does not need the name service.
             Err(e @ (ResolveError::Away(_) | ResolveError::Call(_))) => {
@@ -149,13 +186,8 @@ impl Shared {
         for candidate in candidates {
             match peers.link(&candidate.address).await {
                 Ok(link) => {
-                    let bind = Bind {
-                        object: candidate.object.as_str().into(),
-                        incarnation: candidate.incarnation.unwrap_or(0),
-                        codec: self.codec,
-                        descriptor: self.descriptor.clone(),
-                        label: Arc::clone(&self.label),
-                    };
+                    let incarnation = candidate.incarnation.unwrap_or(0);
+                    let bind = self.wanted(&candidate.object, incarnation);
                     let bound = link.bind(&bind).map_err(BindError::Link)?;
                     self.keep(&bound);
                     *self.last_known.write() = Some(candidate);

@@ -204,7 +204,7 @@ impl Chunk {
         match gathered.method {
             None => {
                 let method = descriptor.methods.get(usize::from(method))?;
-                if method.runs != Runs::Compute {
+                if method.runs != Runs::Compute || method.attaches() {
                     return None;
                 }
             }

@@ -145,6 +145,7 @@ impl Builder {
             hooks: self.hooks,
             links: Mutex::default(),
             connections: Arc::new(Semaphore::new(self.max_connections)),
+            runtime: tokio::runtime::Handle::current(),
             tasks,
             closing: stop.child_token(),
             stop,

@@ -14,6 +14,7 @@ use farcall_shared::uri::{Address, ObjectUri};
 use farcall_shared::wire::status::{Refusal, Status};
 use parking_lot::Mutex;
 use slab::Slab;
+use tokio::runtime;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -41,6 +42,8 @@ pub(crate) struct Core {
     pub(super) links: Mutex<Slab<Link>>,
     /// A permit for each connection, from the moment it is accepted.
     pub(crate) connections: Arc<Semaphore>,
+    /// Where its tasks run.
+    pub(super) runtime: runtime::Handle,
     /// Everything the daemon runs.
     pub(crate) tasks: TaskTracker,
     /// No further connections.
@@ -177,6 +180,10 @@ impl Host for Visible {
 
     fn tasks(&self) -> &TaskTracker {
         &self.0.tasks
+    }
+
+    fn runtime(&self) -> &runtime::Handle {
+        &self.0.runtime
     }
 
     fn hooks(&self) -> Hooks {

@@ -30,7 +30,10 @@ mod parse;
 /// |---|---|
 /// | `Worker::serve` | the object for a daemon to publish |
 /// | `WorkerProxy` | the typed proxy: one method for each of the trait's, `connect`, `with_deadline` |
+/// | `WorkerBlocking` | the same proxy for code that is not async: its methods wait |
 /// | `Worker::serve_tarpc`, `ServeWorker`, `WorkerClient`, `WorkerRequest`, `WorkerResponse` | the same contract as a plain tarpc service |
+///
+/// None of these names may be taken where the trait stands.
 ///
 /// `Arc<T>` implements the trait wherever `T` does, so that one object can be served several times.
 ///
@@ -42,7 +45,7 @@ mod parse;
 /// # Options
 ///
 /// * `crate = some::path`: where farcall is, for crates that farcall itself is made of. The proxy then has no default
-///   carrier and no `connect`.
+///   carrier and no `connect`, and there is no `WorkerBlocking`.
 #[proc_macro_attribute]
 pub fn remote(options: TokenStream, item: TokenStream) -> TokenStream {
     parse::contract(options.into(), item.into())

@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
-use proc_macro2::Span;
-use syn::{Attribute, Ident, Path, Type, Visibility};
+use proc_macro2::{Span, TokenStream};
+use quote::quote;
+use syn::{Attribute, Ident, Path, Type, TypeImplTrait, Visibility};
 
 /// A trait that can be served.
 pub(crate) struct Contract {
@@ -28,7 +29,10 @@ pub(crate) struct Method {
     pub(crate) variant: Ident,
     pub(crate) doc: String,
     pub(crate) arguments: Vec<Argument>,
+    /// What travels back.
     pub(crate) result: Type,
+    /// What the user wrote, where that is a stream or an iterator.
+    pub(crate) yields: Option<Yields>,
     pub(crate) runs: Runs,
     pub(crate) repeat: Repeat,
     pub(crate) reply: Reply,
@@ -38,6 +42,21 @@ pub(crate) struct Method {
 pub(crate) struct Argument {
     pub(crate) name: Ident,
     pub(crate) ty: Type,
+}
+
+/// A result of many items.
+pub(crate) struct Yields {
+    pub(crate) how: How,
+    /// The `impl` type as it was written.
+    pub(crate) written: TypeImplTrait,
+    pub(crate) item: Type,
+}
+
+/// What gives the items.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum How {
+    Stream,
+    Iterator,
 }
 
 /// Where a method runs.
@@ -59,6 +78,14 @@ pub(crate) enum Repeat {
 pub(crate) enum Reply {
     Sent,
     Oneway,
+}
+
+/// The module of farcall that holds what the written items need.
+pub(crate) fn private(farcall: Option<&Path>) -> TokenStream {
+    match farcall {
+        Some(path) => quote!(#path::__private),
+        None => quote!(::farcall::__private),
+    }
 }
 
 impl Contract {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Hosted;
+use crate::attach;
 use crate::context::{self, Call, Cancellation, Connection, Notes, Place};
 use crate::descriptor::{Descriptor, Runs};
 use crate::object::{Answer, Laps, Object, Request, Scratch, Selected, Spare, Started};
@@ -87,11 +88,15 @@ impl Batch {
                 drop(here);
                 unseen += more;
                 ended?;
+                if attach::any() {
+                    drop(attach::take());
+                    return Err(attaches());
+                }
                 put_in_place(reply, start, &mut lent);
                 Ok(())
             });
         }
-        Ok(results)
+        Ok(results.into())
     }
 }
 
@@ -107,7 +112,8 @@ fn run_one(
         Started::Done(end) => (Unseen(1), end),
         // It has not shown that it is cheap.
         Started::Computes(work) => {
-            let ended = work().map(|result| scratch.reply.extend_from_slice(&result));
+            let ended =
+                work().map(|result| scratch.reply.extend_from_slice(&result.frames.into_bytes()));
             (Unseen(CALLS_PER_LOOK), ended)
         }
         Started::Waits(_) => (Unseen(1), Err(waits())),
@@ -140,6 +146,12 @@ pub(super) fn method(descriptor: &Descriptor, selected: Selected<'_>) -> Result<
         Some(method) if method.runs == Runs::Compute => Ok(number),
         _ => Err(waits()),
     }
+}
+
+#[cold]
+fn attaches() -> Refusal {
+    let text = "references and streams do not travel in the results of a batch";
+    Refusal::new(Status::BadResult, text)
 }
 
 #[cold]

@@ -12,8 +12,9 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::Link;
-use super::caller::{Body, Outcome, Outgoing, Pending, Reply};
+use super::caller::{Body, Outcome, Outgoing, Pending, Raw, Reply};
 use super::shared::Shared;
+use crate::attach;
 use crate::call::Call;
 use crate::descriptor::{Described, Descriptor};
 use crate::error::{CallError, Failure, NotSent, Target};
@@ -265,13 +266,16 @@ impl Bound {
 
     #[inline]
     fn outgoing<'a>(&self, method: Which<'a>, within: Duration) -> Outgoing<'a> {
-        let (method, name, batch) = match method {
+        let (method, name, raw) = match method {
             Which::Number(number) => (number, None, None),
             Which::Name(name) => (0, Some(name), None),
-            Which::Batch(number, calls) => (number, None, Some(calls)),
+            Which::Batch(number, calls) => (number, None, Some((Raw::Batch, calls))),
+            Which::Raw(number, name, arguments) => {
+                (number, name, Some((Raw::Arguments, arguments)))
+            }
         };
         Outgoing {
-            batch,
+            raw,
             handle: self.0.handle,
             method,
             name,
@@ -329,6 +333,9 @@ impl Bound {
             Outcome::Reply(Reply { status, body }) if *status == Status::Done as u16 => body,
             _ => return Err(self.error(method, ended)),
         };
+        if let Body::Attached(_) = body {
+            return self.conclude_attached(method, ended, read);
+        }
         let result = match body {
             Body::Long(body) if body.len() >= blob::MIN_BYTES => {
                 blob::reading(body, || read(self.0.codec, body))
@@ -337,6 +344,28 @@ impl Bound {
         };
         result.map_err(|e| CallError::Failed {
             target: self.target(method),
+            reason: Failure::Unreadable(e.0),
+        })
+    }
+
+    /// The result of a reply with attachments.
+    #[cold]
+    fn conclude_attached<T>(
+        &self,
+        method: Which<'_>,
+        ended: Outcome,
+        read: impl FnOnce(Codec, &[u8]) -> Result<T, DecodeError>,
+    ) -> Result<T, CallError> {
+        let Outcome::Reply(reply) = ended else {
+            return Err(self.error(method, ended));
+        };
+        let (body, attachments) = reply.body.into_parts();
+        let (codec, target) = (self.0.codec, self.target(method));
+        let result = attach::reading(codec, Arc::clone(&target), attachments, || {
+            blob::reading(&body, || read(codec, &body))
+        });
+        result.map_err(|e| CallError::Failed {
+            target,
             reason: Failure::Unreadable(e.0),
         })
     }
@@ -363,7 +392,9 @@ impl Bound {
 
     /// True when the method is marked so.
     pub fn is_idempotent(&self, method: Which<'_>) -> bool {
-        let (Which::Number(number) | Which::Batch(number, _)) = method else {
+        let (Which::Number(number) | Which::Batch(number, _) | Which::Raw(number, None, _)) =
+            method
+        else {
             return false;
         };
         let methods = self
@@ -438,13 +469,15 @@ pub enum Which<'a> {
     Name(&'a str),
     /// By its number, many calls at once, as [`batch`](crate::wire::batch) writes them; further arguments are ignored.
     Batch(u16, &'a [u8]),
+    /// By its number or its name, with arguments that are encoded already; further ones are ignored.
+    Raw(u16, Option<&'a str>, &'a [u8]),
 }
 
 /// How error texts name a method of an object: `process of far:worker.1@host:4242`.
 pub fn target(label: &str, descriptor: Option<&Descriptor>, method: Which<'_>) -> Target {
     let name = match method {
-        Which::Name(name) => name,
-        Which::Number(number) | Which::Batch(number, _) => {
+        Which::Name(name) | Which::Raw(_, Some(name), _) => name,
+        Which::Number(number) | Which::Batch(number, _) | Which::Raw(number, None, _) => {
             let methods = descriptor.map(|d| d.methods.as_slice()).unwrap_or_default();
             methods
                 .get(usize::from(number))

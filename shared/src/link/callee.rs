@@ -7,15 +7,19 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::batch::{self, Batch};
+use super::held::EXPORT_MARK;
 use super::shared::{Parked, Running, Shared};
 use super::{Host, Hosted, Job};
+use crate::attach;
 use crate::context::{self, Call, Cancellation, Context, Notes, Occupied, Place, Scoped};
 use crate::descriptor::{Descriptor, MAX_METHODS, did_you_mean};
 use crate::object::{Answer, Hooked, Laps, Object, Request, Scratch, Selected, Spare, Started};
+use crate::wire::attached;
 use crate::wire::codec::Codec;
 use crate::wire::cut;
-use crate::wire::frame::{self, Bind, Bound, CallFrame, REPLY_HEADER_BYTES, Trace, flag};
-use crate::wire::frames::Frames;
+use crate::wire::frame::{self, Bind, Bound, CallFrame, REPLY_HEADER_BYTES, Trace, flag, flow};
+use crate::wire::frames::{Frames, Mark};
+use crate::wire::handshake::Side;
 use crate::wire::status::{Refusal, Status};
 
 /// What the peer bound, by handle.
@@ -155,13 +159,10 @@ impl Callee {
         if bind.methods.len() > MAX_METHODS {
             return Err(format!("a bind of more than {MAX_METHODS} methods"));
         }
-        let Some(place) = self.handles.get_mut(index).filter(|place| place.is_none()) else {
+        if self.handles.get(index).is_some_and(Option::is_some) {
             return Err(format!("bind of handle {index}, which is bound already"));
-        };
-        let handle = match self.host.as_deref() {
-            None => Handle::Refused(no_host()),
-            Some(host) => find(host, bind).unwrap_or_else(Handle::Refused),
-        };
+        }
+        let handle = self.find(bind).unwrap_or_else(Handle::Refused);
         self.table_entries += handle.table_entries();
         if self.table_entries > MAX_TABLE_ENTRIES {
             return Err(format!(
@@ -169,7 +170,9 @@ impl Callee {
             ));
         }
         frame::put_bound(replies, &bound(bind.handle, &handle));
-        *place = Some(handle);
+        if let Some(place) = self.handles.get_mut(index) {
+            *place = Some(handle);
+        }
         Ok(())
     }
 
@@ -193,18 +196,22 @@ impl Callee {
         if running > 0 && !oneway && self.shared.is_running(call.id) {
             return Err(format!("call id {} is in flight already", call.id));
         }
-        if call.flags & flag::BATCH != 0 {
-            if let Err(refusal) = self.start_batch(call, now, running) {
-                self.refuse(call, &refusal, &mut replies.bytes);
-            }
-            return Ok(());
+        if call.flags & (flag::BATCH | flag::ATTACHED) != 0 {
+            return self.call_specially(call, replies, now, running);
         }
         let before = replies.mark();
         frame::begin_reply(&mut replies.bytes, Status::Done as u16, call.id);
         match self.start(call, replies, now, running) {
-            Ok(Started::Done(Ok(()))) if !oneway => replies.end(before),
+            Ok(Started::Done(Ok(()))) if !oneway => {
+                if attach::any() {
+                    self.attach_to_reply(call, replies, before);
+                    return Ok(());
+                }
+                replies.end(before);
+            }
             started => {
                 replies.undo(before);
+                drop(attach::take());
                 let refusal = match started {
                     Err(refusal) | Ok(Started::Done(Err(refusal))) => Some(refusal),
                     Ok(Started::Done(Ok(()))) => None,
@@ -216,6 +223,66 @@ impl Callee {
             }
         }
         Ok(())
+    }
+
+    /// Starts a call with attachments, or many calls at once.
+    #[cold]
+    fn call_specially(
+        &mut self,
+        call: &CallFrame<'_>,
+        replies: &mut Frames,
+        now: Instant,
+        running: usize,
+    ) -> Result<(), Fault> {
+        if call.flags & flag::ATTACHED == 0 {
+            if let Err(refusal) = self.start_batch(call, now, running) {
+                self.refuse(call, &refusal, &mut replies.bytes);
+            }
+            return Ok(());
+        }
+        let (value, list) = attached::split(call.body).map_err(|e| e.to_string())?;
+        let arrived = self.shared.read_list(list)?;
+        let plain = CallFrame {
+            flags: call.flags & !flag::ATTACHED,
+            body: value,
+            ..*call
+        };
+        if let Some(refusal) = arrived.refused {
+            self.refuse(&plain, &refusal, &mut replies.bytes);
+            return Ok(());
+        }
+        let codec = self.codec(call);
+        let target = format!("an argument from {}", self.shared.peer).into();
+        attach::reading(codec, target, arrived.attachments, || {
+            self.call(&plain, replies, now)
+        })
+    }
+
+    /// Puts the list of attachments behind the reply that was just encoded.
+    #[cold]
+    fn attach_to_reply(&self, call: &CallFrame<'_>, replies: &mut Frames, before: Mark) {
+        let codec = self.codec(call);
+        let attachments = attach::take();
+        let mut state = self.shared.state.lock();
+        let bytes = replies.len_since(before);
+        let listed = match self.shared.list(&mut state, attachments, codec, bytes) {
+            Ok(listed) => listed,
+            Err((text, attachments)) => {
+                drop(state);
+                drop(attachments);
+                replies.undo(before);
+                let refusal = Refusal::new(Status::BadResult, text);
+                self.refuse(call, &refusal, &mut replies.bytes);
+                return;
+            }
+        };
+        replies.bytes.extend_from_slice(&listed.list);
+        flow::mark_attached(&mut replies.bytes, before.bytes());
+        replies.end(before);
+        // Its streams must not overtake it.
+        state.out.frames().append(replies);
+        drop(state);
+        self.shared.begin(listed);
     }
 
     #[cold]
@@ -271,6 +338,14 @@ impl Callee {
         }
     }
 
+    /// How the call's arguments and result are written.
+    fn codec(&self, call: &CallFrame<'_>) -> Codec {
+        match self.handles.get(call.handle as usize) {
+            Some(Some(Handle::Ready { codec, .. })) => *codec,
+            _ => Codec::Postcard,
+        }
+    }
+
     /// Has a batch of calls run in the compute pool.
     #[cold]
     fn start_batch(
@@ -304,6 +379,7 @@ impl Callee {
     ) -> Result<(), Refusal> {
         let host = self.host.as_ref().ok_or_else(no_host)?;
         let id = call.id;
+        let codec = self.codec(call);
         let oneway = call.flags & flag::ONEWAY != 0;
         let use_of_id = self.shared.admit(id, oneway, &cancellation);
         let shared = Arc::clone(&self.shared);
@@ -317,7 +393,7 @@ impl Callee {
             } else {
                 work(&cancellation)
             };
-            shared.finish(id, use_of_id, answer);
+            shared.finish(id, use_of_id, codec, answer);
         });
         let shared = Arc::clone(&self.shared);
         let job = Box::new(move || shared.unless_stuffed(id, use_of_id, job));
@@ -343,6 +419,7 @@ impl Callee {
                 let use_of_id = self.shared.admit(id, oneway, &context.cancellation());
                 let future = Scoped::new(context, future);
                 let shared = Arc::clone(&self.shared);
+                let codec = self.codec(call);
                 let task = host.tasks().spawn(async move {
                     // Calls that have not begun could all have large results.
                     if shared.unsent.load(Ordering::Relaxed) > shared.limits.max_unsent_bytes {
@@ -352,7 +429,7 @@ impl Callee {
                         Ok(answer) => answer,
                         Err(_) => Err(Refusal::new(Status::Cancelled, "its deadline is over")),
                     };
-                    shared.finish(id, use_of_id, answer);
+                    shared.finish(id, use_of_id, codec, answer);
                 });
                 self.shared.stop_with(id, use_of_id, task.abort_handle());
                 None
@@ -381,7 +458,8 @@ impl Callee {
                 None => Some(no_host()),
             };
             if let Some(refusal) = refused {
-                self.shared.finish(id, use_of_id, Err(refusal));
+                self.shared
+                    .finish(id, use_of_id, Codec::Postcard, Err(refusal));
             }
         }
     }
@@ -447,6 +525,12 @@ fn find_method<'a, 'f>(
     if running >= shared.limits.max_calls_in_flight as usize {
         return Err(no_room(running));
     }
+    if shared.side == Side::Dialled
+        && shared.unsent.load(Ordering::Relaxed) > shared.limits.max_unsent_bytes
+    {
+        let text = "the replies before it were not taken yet";
+        return Err(Refusal::new(Status::Overloaded, text));
+    }
     if call.deadline_ms == 0 {
         let text = "its deadline was over when it arrived";
         return Err(Refusal::new(Status::Expired, text));
@@ -460,24 +544,32 @@ fn find_method<'a, 'f>(
     })
 }
 
-fn find(host: &dyn Host, bind: &Bind<'_>) -> Result<Handle, Refusal> {
-    let Some(codec) = Codec::from_number(bind.codec) else {
-        let text = format!("codec {} is unknown to this version", bind.codec);
-        return Err(Refusal::new(Status::BadArguments, text));
-    };
-    let mut hosted = host.object(bind.object, bind.incarnation)?;
-    let hooks = host.hooks();
-    if !hooks.is_empty() {
-        hosted = Arc::new(Hooked::new(hosted, hooks, bind.object));
+impl Callee {
+    fn find(&self, bind: &Bind<'_>) -> Result<Handle, Refusal> {
+        let Some(codec) = Codec::from_number(bind.codec) else {
+            let text = format!("codec {} is unknown to this version", bind.codec);
+            return Err(Refusal::new(Status::BadArguments, text));
+        };
+        let mut hosted = match bind.object.strip_prefix(EXPORT_MARK) {
+            Some(number) => self.shared.handed_out(number)?,
+            None => {
+                let host = self.host.as_deref().ok_or_else(no_host)?;
+                host.object(bind.object, bind.incarnation)?
+            }
+        };
+        let hooks = self.host.as_deref().map(Host::hooks).unwrap_or_default();
+        if !hooks.is_empty() {
+            hosted = Arc::new(Hooked::new(hosted, hooks, bind.object));
+        }
+        let object = hosted.object().ok_or_else(taken_away)?;
+        let methods = match_methods(object.descriptor(), bind);
+        Ok(Handle::Ready {
+            hosted,
+            codec,
+            methods,
+            spare: Spare::default(),
+        })
     }
-    let object = hosted.object().ok_or_else(taken_away)?;
-    let methods = match_methods(object.descriptor(), bind);
-    Ok(Handle::Ready {
-        hosted,
-        codec,
-        methods,
-        spare: Spare::default(),
-    })
 }
 
 /// Finds each of the caller's methods by name and signature: numbers never decide what is called.
@@ -605,6 +697,18 @@ fn no_number(method: u16) -> Refusal {
 }
 
 impl Shared {
+    /// The object that was handed out with this number.
+    fn handed_out(&self, number: &str) -> Result<Arc<dyn Hosted>, Refusal> {
+        let number = number.parse().ok();
+        match number.and_then(|number| self.state.lock().exports.hosted(number)) {
+            Some(hosted) => Ok(hosted),
+            None => {
+                let text = "the object that was handed out is gone: nobody referred to it any more";
+                Err(Refusal::new(Status::UnknownObject, text))
+            }
+        }
+    }
+
     /// True while the peer's call `id` runs.
     fn is_running(&self, id: u32) -> bool {
         self.state.lock().running.contains_key(&id)
@@ -656,9 +760,9 @@ impl Shared {
         }
     }
 
-    fn finish(&self, id: u32, use_of_id: u64, answer: Answer) {
+    fn finish(&self, id: u32, use_of_id: u64, codec: Codec, answer: Answer) {
         if use_of_id > 0 {
-            self.answer(id, use_of_id, answer);
+            self.answer(id, use_of_id, codec, answer);
             return;
         }
         self.running.fetch_sub(1, Ordering::Relaxed);

@@ -9,15 +9,19 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::MutexGuard;
 use serde::Serialize;
 use tokio::time::Instant;
 
 use super::clock::{NEVER, Tick};
 use super::out::Flush;
 use super::shared::{Shared, State};
+use crate::attach::{self, Attachment};
 use crate::error::{NotSent, Unknown};
 use crate::wire::codec::{Codec, EncodeError};
-use crate::wire::frame::{self, CALL_HEADER_BYTES, CallFrame, LENGTH_BYTES, ReplyFrame, flag};
+use crate::wire::frame::{
+    self, CALL_HEADER_BYTES, CallFrame, LENGTH_BYTES, ReplyFrame, flag, flow,
+};
 use crate::wire::frames::{Frames, Mark};
 
 /// How a call ended, as far as the connection knows.
@@ -47,6 +51,8 @@ pub enum Body {
     Short(u8, [u8; SHORT_BYTES]),
     /// Any number.
     Long(Bytes),
+    /// Any number, and what they refer to.
+    Attached(Box<(Bytes, Vec<Attachment>)>),
 }
 
 /// The longest body that is kept in its place.
@@ -60,8 +66,29 @@ impl Deref for Body {
         match self {
             Self::Short(length, bytes) => bytes.get(..usize::from(*length)).unwrap_or(bytes),
             Self::Long(bytes) => bytes,
+            Self::Attached(both) => &both.0,
         }
     }
+}
+
+impl Body {
+    /// The bytes and what they refer to.
+    pub(super) fn into_parts(self) -> (Bytes, Vec<Attachment>) {
+        match self {
+            Self::Attached(both) => *both,
+            Self::Long(bytes) => (bytes, Vec::new()),
+            short => (Bytes::copy_from_slice(&short), Vec::new()),
+        }
+    }
+}
+
+/// What bytes are that are sent instead of arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Raw {
+    /// Those of many calls.
+    Batch,
+    /// Those of one call, as another connection brought them.
+    Arguments,
 }
 
 /// Whom and how to call.
@@ -70,8 +97,8 @@ pub(super) struct Outgoing<'a> {
     pub(super) handle: u32,
     pub(super) method: u16,
     pub(super) name: Option<&'a str>,
-    /// Many calls instead of one's arguments.
-    pub(super) batch: Option<&'a [u8]>,
+    /// Bytes instead of arguments, and what they are.
+    pub(super) raw: Option<(Raw, &'a [u8])>,
     pub(super) codec: Codec,
     /// How long the caller waits.
     pub(super) within: Duration,
@@ -171,6 +198,7 @@ impl Shared {
         let within_ms = milliseconds(call.within);
         // The current tick is not over yet.
         let deadline = began + Tick::from(within_ms) + 1;
+        let before = state.out.frames().mark();
         // Made before the call is encoded: a value that is made and moved at once waits for its own stores.
         let slot = Slot::Awaited {
             waker: Some(waker.clone()),
@@ -192,6 +220,10 @@ impl Shared {
         let is_earliest = deadline < state.earliest;
         if is_earliest {
             state.earliest = deadline;
+        }
+        if attach::any() {
+            self.attach_to_call(guard, Some(id), before, call.codec)?;
+            return Ok((id, began));
         }
         // Callers whose call just ended are about to run, and as a rule call again.
         let alone = was_empty && in_flight == 0 && state.out.flush == Flush::Idle;
@@ -223,6 +255,7 @@ impl Shared {
         }
         let was_empty = state.out.is_empty();
         let within_ms = milliseconds(call.within);
+        let before = state.out.frames().mark();
         put_call(
             state.out.frames(),
             (flag::ONEWAY, 0, within_ms),
@@ -230,12 +263,57 @@ impl Shared {
             arguments,
             self.remote.max_message_bytes,
         )?;
+        if attach::any() {
+            return self.attach_to_call(state, None, before, call.codec);
+        }
         let end = state.out.end();
         let alone = was_empty && state.out.flush == Flush::Idle;
         let written = alone && state.out.write().unwrap_or(false);
         if !written {
             self.ask_flush(state);
         }
+        Ok(end)
+    }
+
+    /// Puts the list of attachments behind the call that was just encoded; gives the count of bytes written once all of it
+    /// is out.
+    #[cold]
+    fn attach_to_call(
+        &self,
+        mut guard: MutexGuard<'_, State>,
+        id: Option<u32>,
+        before: Mark,
+        codec: Codec,
+    ) -> Result<u64, NotSent> {
+        let state = &mut *guard;
+        let bytes = state.out.frames().len_since(before);
+        let listed = self.list(state, attach::take(), codec, bytes);
+        let frames = state.out.frames();
+        frames.reopen(before);
+        let listed = match listed {
+            Ok(listed) => listed,
+            Err((text, attachments)) => {
+                frames.undo(before);
+                if let Some(id) = id {
+                    state.calls.remove(id as usize);
+                    state.awaited -= 1;
+                }
+                drop(guard);
+                drop(attachments);
+                return Err(NotSent::Unencodable(text));
+            }
+        };
+        frames.bytes.extend_from_slice(&listed.list);
+        frame::mark_attached(&mut frames.bytes, before.bytes());
+        frames.end(before);
+        let end = state.out.end();
+        if let Some(Slot::Awaited { end: ends, .. }) =
+            id.and_then(|id| state.calls.get_mut(id as usize))
+        {
+            *ends = end;
+        }
+        self.ask_flush(guard);
+        self.begin(listed);
         Ok(end)
     }
 
@@ -296,6 +374,10 @@ impl Shared {
         long: Option<Bytes>,
         woken: &mut Vec<Waker>,
     ) -> Result<(), String> {
+        debug_assert!(
+            reply.flags & flow::flag::ATTACHED == 0,
+            "see settle_attached"
+        );
         let Some(slot) = state.calls.get_mut(reply.id as usize) else {
             return Err(never_made(reply.id));
         };
@@ -316,6 +398,31 @@ impl Shared {
             Slot::Ended(_) => return Err(format!("the peer answered call {} twice", reply.id)),
         }
         Ok(())
+    }
+
+    /// As [`settle`](Self::settle), for a reply with attachments; gives those that nobody waits for, to be dropped where no
+    /// lock is held.
+    #[cold]
+    pub(super) fn settle_attached(
+        state: &mut State,
+        (id, status): (u32, u16),
+        body: Bytes,
+        attachments: Vec<Attachment>,
+        woken: &mut Vec<Waker>,
+    ) -> Result<Vec<Attachment>, String> {
+        let plain = ReplyFrame {
+            flags: 0,
+            status,
+            id,
+            body: &[],
+        };
+        Self::settle(state, &plain, Some(body), woken)?;
+        let Some(Slot::Ended(Outcome::Reply(reply))) = state.calls.get_mut(id as usize) else {
+            return Ok(attachments);
+        };
+        let (body, _) = std::mem::replace(&mut reply.body, Body::Long(Bytes::new())).into_parts();
+        reply.body = Body::Attached(Box::new((body, attachments)));
+        Ok(Vec::new())
     }
 
     /// Expires the calls whose deadline is over; gives who is to be woken.
@@ -376,7 +483,10 @@ fn put_call<A: Serialize + ?Sized>(
     }
     let kind = match call {
         Outgoing { name: Some(_), .. } => flag::NAMED,
-        Outgoing { batch: Some(_), .. } => flag::BATCH,
+        Outgoing {
+            raw: Some((Raw::Batch, _)),
+            ..
+        } => flag::BATCH,
         _ => 0,
     };
     let before = out.mark();
@@ -402,14 +512,14 @@ fn put_call<A: Serialize + ?Sized>(
     let header = half.out.bytes.len() - start - LENGTH_BYTES;
     let limit = (max_message_bytes as usize).saturating_sub(header);
     let (bytes, lent) = half.out.parts();
-    let written = match call.batch {
+    let written = attach::writing(|| match call.raw {
         None => call.codec.encode_lending(arguments, bytes, lent, limit),
-        Some(calls) if calls.len() > limit => Err(EncodeError::TooLarge { limit }),
-        Some(calls) => {
-            bytes.extend_from_slice(calls);
+        Some((_, raw)) if raw.len() > limit => Err(EncodeError::TooLarge { limit }),
+        Some((_, raw)) => {
+            bytes.extend_from_slice(raw);
             Ok(())
         }
-    };
+    });
     match written {
         Ok(()) => {
             half.whole = true;

@@ -1,5 +1,7 @@
 //! The one task of a connection: reads, writes and keeps time.
 
+mod flow_frames;
+
 use std::cell::Cell;
 use std::future::Future;
 use std::io;
@@ -18,12 +20,14 @@ use super::buffers::{Buffers, TRUSTED_BYTES};
 use super::callee::{Callee, Fault};
 use super::clock::{Clock, Due, LINGER, NEVER, Tick};
 use super::out::Flush;
+use super::producer::BACKLOG_BYTES;
 use super::shared::{Shared, State};
 use crate::net::Reading;
 use crate::wire::blob;
-use crate::wire::frame::flow::Flow;
+use crate::wire::frame::flow;
 use crate::wire::frame::{self, CallFrame, Frame, LENGTH_BYTES, ReplyFrame};
 use crate::wire::frames::Frames;
+use crate::wire::handshake::Side;
 
 /// Room for one read.
 const READ_BYTES: usize = 64 << 10;
@@ -59,7 +63,8 @@ pub struct Driver {
     reading: Reading,
     received: BytesMut,
     callee: Callee,
-    hosts: bool,
+    /// Stops reading while the peer does not take its replies. Only one of two sides does, or they could wait for each other.
+    chokes: bool,
     /// Frames made during this turn.
     replies: Frames,
     woken: Vec<Waker>,
@@ -117,7 +122,7 @@ impl Driver {
         host: Option<Arc<dyn Host>>,
     ) -> Self {
         Self {
-            hosts: host.is_some(),
+            chokes: shared.side == Side::Accepted,
             callee: Callee::new(Arc::clone(&shared), host),
             reading,
             received,
@@ -232,10 +237,10 @@ impl Driver {
         self.buffers.lend(own)
     }
 
-    /// A peer that does not take its replies gets no further calls read. A side that only calls always reads:
-    /// so of two peers at least one does, and they cannot wait for each other.
+    /// A peer that does not take its replies gets no further calls read. The side that dialled always reads: so of two
+    /// peers at least one does, and they cannot wait for each other.
     fn is_choked(&self) -> bool {
-        self.hosts
+        self.chokes
             && self.replies.len() + self.shared.unsent.load(Ordering::Relaxed)
                 > self.shared.limits.max_unsent_bytes
     }
@@ -249,9 +254,7 @@ impl Driver {
     fn handle_all(&mut self, shared: &Shared, received: &mut BytesMut) -> Result<(), End> {
         let now = Instant::now();
         self.clock.hear(shared.tick(now));
-        if self.hosts {
-            self.callee.begin();
-        }
+        self.callee.begin();
         let limit = shared.limits.max_message_bytes;
         let mut at = 0;
         let mut result = Ok(());
@@ -279,7 +282,9 @@ impl Driver {
                     }
                     at += total;
                     let frame = &rest[LENGTH_BYTES..total];
-                    if let Some(reply) = ReplyFrame::read(frame) {
+                    if let Some(reply) = ReplyFrame::read(frame)
+                        && reply.flags & flow::flag::ATTACHED == 0
+                    {
                         settled += 1;
                         if settled % REPLIES_PER_LOCK == 0 {
                             state = None;
@@ -342,12 +347,12 @@ impl Driver {
         self.moved = self.moved.max(frame.len());
         let fields = frame.get(LENGTH_BYTES..).unwrap_or_default();
         match ReplyFrame::read(fields) {
-            Some(reply) => {
+            Some(reply) if reply.flags & flow::flag::ATTACHED == 0 => {
                 let body = frame.slice_ref(reply.body);
                 let mut state = self.shared.state.lock();
                 Shared::settle(&mut state, &reply, Some(body), &mut self.woken).map_err(End::Fault)
             }
-            None => blob::reading(&frame, || self.handle(fields, now)),
+            _ => blob::reading(&frame, || self.handle(fields, now)),
         }
     }
 
@@ -362,6 +367,9 @@ impl Driver {
         let frame = Frame::parse(bytes).map_err(|e| End::Fault(e.to_string()))?;
         match frame {
             Frame::Call(call) => return self.call(&call, now),
+            Frame::Reply(reply) if reply.flags & flow::flag::ATTACHED != 0 => {
+                return self.attached_reply(&reply);
+            }
             Frame::Reply(reply) => {
                 let mut state = self.shared.state.lock();
                 return Shared::settle(&mut state, &reply, None, &mut self.woken)
@@ -403,19 +411,6 @@ impl Driver {
         Ok(())
     }
 
-    /// Handles what is neither call nor reply.
-    fn flow(&mut self, flow: &Flow<'_>) -> Result<(), End> {
-        match flow {
-            Flow::Item(_) | Flow::End(_) | Flow::Stop(_) => {
-                Err(End::Fault("no streams yet".into()))
-            }
-            Flow::Credit(_) => Err(End::Fault("no credit yet".into())),
-            Flow::Release(_) => Err(End::Fault("no references yet".into())),
-            Flow::Piece(_) | Flow::Taken(_) => Err(End::Fault("no pieces yet".into())),
-            Flow::Sequence(_) => Err(End::Fault("no sequences yet".into())),
-        }
-    }
-
     /// Writes the replies to what was read and what others appended.
     fn write(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Result<(), End> {
         let produced = !self.replies.is_empty();
@@ -442,6 +437,9 @@ impl Driver {
         }
         self.yielded = false;
         shared.unsent.store(state.out.unsent(), Ordering::Relaxed);
+        if state.producers.are_backlogged() && state.out.unsent() <= BACKLOG_BYTES / 2 {
+            self.woken.append(&mut state.producers.resume());
+        }
         let crowded = state.crowd > 0 && state.out.unsent() <= shared.limits.max_unsent_bytes;
         let drained = self.is_drained(&state);
         let peer_waits_for_us = state.peer_leaves.is_some();
@@ -453,6 +451,7 @@ impl Driver {
         self.earliest = state.earliest;
         let held = state.out.capacity().max(self.replies.bytes.capacity());
         drop(state);
+        self.woken.drain(..).for_each(Waker::wake);
         self.callee.resume(parked);
         self.moved = self.moved.max(waited);
         let large = held.max(self.received.capacity()) > LARGE || self.expected > 0;
@@ -497,6 +496,8 @@ impl Driver {
     fn is_drained(&self, state: &State) -> bool {
         state.out.is_empty()
             && state.awaited == 0
+            && state.producers.len() == 0
+            && state.consumers.are_done()
             && self.shared.running.load(Ordering::Relaxed) == 0
     }
 

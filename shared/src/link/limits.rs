@@ -14,6 +14,12 @@ pub struct Limits {
     pub max_calls_in_flight: u32,
     /// The most objects bound in one direction. Default 65,536.
     pub max_bindings: u32,
+    /// The most objects handed out to the peer at a time. Default 262,144.
+    pub max_exports: u32,
+    /// The most references of the peer's that are held at a time. Default 524,288.
+    pub max_held: u32,
+    /// The most streams at a time, in each direction. Default 1,024.
+    pub max_streams: u32,
     /// Unsent bytes past which a caller waits for room, and a callee stops reading calls. Default 8 MiB.
     pub max_unsent_bytes: usize,
     /// How long the handshake may take. Default 5 s.
@@ -34,6 +40,9 @@ impl Default for Limits {
             max_message_bytes: 128 << 20,
             max_calls_in_flight: 65_536,
             max_bindings: 65_536,
+            max_exports: 262_144,
+            max_held: 524_288,
+            max_streams: 1_024,
             max_unsent_bytes: 8 << 20,
             handshake: Duration::from_secs(5),
             heartbeat: Duration::from_millis(2_500),

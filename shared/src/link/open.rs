@@ -38,7 +38,7 @@ pub enum OpenError {
     Io(#[from] std::io::Error),
 }
 
-/// Opens a link from the side that dialled.
+/// Opens a link from the side that dialled; `host` runs what the peer calls of what is handed out over it.
 ///
 /// # Errors
 /// See [`OpenError`].
@@ -49,8 +49,9 @@ pub async fn connect(
     socket: Socket,
     me: Identity,
     limits: &Limits,
+    host: Option<Arc<dyn Host>>,
 ) -> Result<(Link, Driver), OpenError> {
-    open(socket, BytesMut::new(), Side::Dialled, me, limits, None).await
+    open(socket, BytesMut::new(), Side::Dialled, me, limits, host).await
 }
 
 /// Opens a link from the side that listened; `received` is what was read to find out the protocol.
@@ -90,7 +91,8 @@ async fn open(
     };
     let peer = socket.peer();
     let (reading, writing) = socket.split();
-    let shared = Arc::new(Shared::new(writing, peer, remote, limits.clone()));
+    let at = (writing, peer, side);
+    let shared = Shared::new(at, remote, limits.clone(), host.clone());
     let driver = Driver::new(Arc::clone(&shared), reading, received, host);
     Ok((Link(shared), driver))
 }

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
@@ -13,16 +13,23 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use super::attached::Listed;
 use super::bound::BindSlot;
 use super::caller::Slot;
 use super::clock::{NEVER, Tick};
+use super::consumer::Consumers;
+use super::exports::Exports;
 use super::out::{Flush, Out};
-use super::{Job, Limits};
+use super::producer::Producers;
+use super::{Host, Job, Limits};
+use crate::attach::Attachment;
 use crate::context::{Cancellation, Connection};
 use crate::error::NotSent;
 use crate::net::{Peer, Writing};
-use crate::object::Answer;
-use crate::wire::frame;
+use crate::object::{Answer, Encoded};
+use crate::wire::codec::Codec;
+use crate::wire::frame::{self, REPLY_HEADER_BYTES, flow};
+use crate::wire::handshake::Side;
 use crate::wire::status::{Refusal, Status};
 
 #[inline]
@@ -42,6 +49,8 @@ pub(super) struct Remote {
 }
 
 pub(super) struct Shared {
+    /// Itself.
+    me: Weak<Shared>,
     pub(super) peer: Peer,
     /// What the calls of the peer have in common.
     pub(super) connection: Arc<Connection>,
@@ -66,6 +75,10 @@ pub(super) struct Shared {
     pub(super) running: AtomicUsize,
     /// Unsent bytes when they were last counted.
     pub(super) unsent: AtomicUsize,
+    /// How many references of the peer's are held here.
+    pub(super) held: AtomicUsize,
+    /// Which side this is.
+    pub(super) side: Side,
 }
 
 pub(super) struct State {
@@ -90,6 +103,14 @@ pub(super) struct State {
     pub(super) parked: Vec<Parked>,
     /// Counts running calls, to tell an id's uses apart.
     pub(super) started: u64,
+    /// What hosts the objects of this side; gone once the connection is over.
+    pub(super) host: Option<Arc<dyn Host>>,
+    /// What this side handed out.
+    pub(super) exports: Exports,
+    /// Streams that this side sends.
+    pub(super) producers: Producers,
+    /// Streams that arrive here.
+    pub(super) consumers: Consumers,
     /// Why the peer takes no more calls.
     pub(super) peer_leaves: Option<Arc<str>>,
     /// Why the connection is over.
@@ -176,8 +197,14 @@ impl State {
 }
 
 impl Shared {
-    pub(super) fn new(socket: Writing, peer: Peer, remote: Remote, limits: Limits) -> Self {
-        Self {
+    pub(super) fn new(
+        (socket, peer, side): (Writing, Peer, Side),
+        remote: Remote,
+        limits: Limits,
+        host: Option<Arc<dyn Host>>,
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self {
+            me: Weak::clone(me),
             connection: Arc::new(Connection::new(peer.clone())),
             peer,
             remote,
@@ -196,6 +223,10 @@ impl Shared {
                 running: HashMap::new(),
                 parked: Vec::new(),
                 started: 0,
+                host,
+                exports: Exports::default(),
+                producers: Producers::default(),
+                consumers: Consumers::default(),
                 peer_leaves: None,
                 closed: None,
             }),
@@ -206,7 +237,14 @@ impl Shared {
             leaving: AtomicBool::new(false),
             running: AtomicUsize::new(0),
             unsent: AtomicUsize::new(0),
-        }
+            held: AtomicUsize::new(0),
+            side,
+        })
+    }
+
+    /// Itself, for what outlives the call.
+    pub(super) fn strong(&self) -> Option<Arc<Self>> {
+        self.me.upgrade()
     }
 
     /// The alarm rings.
@@ -242,7 +280,7 @@ impl Shared {
     }
 
     /// Sends the answer of a call that ran; nothing if it was cancelled meanwhile.
-    pub(super) fn answer(&self, id: u32, use_of_id: u64, answer: Answer) {
+    pub(super) fn answer(&self, id: u32, use_of_id: u64, codec: Codec, answer: Answer) {
         let mut state = self.state.lock();
         match state.running.get(&id) {
             Some(running) if running.use_of_id == use_of_id => {}
@@ -251,11 +289,73 @@ impl Shared {
         state.running.remove(&id);
         self.running.fetch_sub(1, Ordering::Relaxed);
         if state.closed.is_some() {
+            // What it refers to is dropped without the lock.
+            drop(state);
             return;
         }
-        put_answer(state.out.bytes(), id, answer);
+        let listed = self.put_answer(&mut state, id, codec, answer);
         self.unsent.store(state.out.unsent(), Ordering::Relaxed);
         self.ask_flush(state);
+        self.begin(listed);
+    }
+
+    /// Appends the reply that an answer makes.
+    fn put_answer(&self, state: &mut State, id: u32, codec: Codec, answer: Answer) -> Listed {
+        let Encoded {
+            mut frames,
+            attachments,
+        } = match answer {
+            Ok(encoded) => encoded,
+            Err(Refusal { status, text }) => {
+                frame::put_refusal(state.out.bytes(), status as u16, id, &text);
+                return Listed::default();
+            }
+        };
+        let listed = match self.list(state, attachments, codec, REPLY_HEADER_BYTES + frames.len()) {
+            Ok(listed) => listed,
+            Err((text, used)) => {
+                frame::put_refusal(state.out.bytes(), Status::BadResult as u16, id, &text);
+                return Listed {
+                    used,
+                    ..Listed::default()
+                };
+            }
+        };
+        let out = state.out.frames();
+        let mark = out.mark();
+        let start = frame::begin_reply(&mut out.bytes, Status::Done as u16, id);
+        out.extend(&mut frames);
+        if !listed.list.is_empty() {
+            out.bytes.extend_from_slice(&listed.list);
+            flow::mark_attached(&mut out.bytes, start);
+        }
+        out.end(mark);
+        listed
+    }
+
+    /// Makes the list of attachments of a frame that takes so many bytes without it.
+    pub(super) fn list(
+        &self,
+        state: &mut State,
+        attachments: Vec<Attachment>,
+        codec: Codec,
+        bytes: usize,
+    ) -> Result<Listed, (String, Vec<Attachment>)> {
+        if attachments.is_empty() {
+            return Ok(Listed::default());
+        }
+        let Some(shared) = self.strong() else {
+            return Err(("the connection is over".into(), attachments));
+        };
+        let room = (self.remote.max_message_bytes as usize).saturating_sub(bytes);
+        state.list(&shared, attachments, codec, room)
+    }
+
+    /// Begins the streams that a message named, and drops what it referred to; not while the lock is held.
+    pub(super) fn begin(&self, listed: Listed) {
+        if let Some(shared) = self.strong() {
+            listed.pumps.start(&shared);
+        }
     }
 
     pub(super) fn go_away(&self, why: &str) {
@@ -296,24 +396,17 @@ impl Shared {
         }
         let running = std::mem::take(&mut state.running);
         let parked = std::mem::take(&mut state.parked);
+        let exports = std::mem::take(&mut state.exports);
+        let host = state.host.take();
+        wakers.append(&mut state.producers.stop_all());
+        wakers.append(&mut state.consumers.lose_all(&why));
         state.out.close();
-        drop((state, parked));
+        drop(state);
+        drop((parked, exports, host));
         running.into_values().for_each(Running::stop);
         wakers.into_iter().for_each(std::task::Waker::wake);
         self.room.notify_waiters();
         self.over.notify_waiters();
         self.connection.end();
-    }
-}
-
-/// Appends the reply that an answer makes.
-pub(super) fn put_answer(out: &mut Vec<u8>, id: u32, answer: Answer) {
-    match answer {
-        Ok(result) => {
-            let start = frame::begin_reply(out, Status::Done as u16, id);
-            out.extend_from_slice(&result);
-            frame::end(out, start);
-        }
-        Err(Refusal { status, text }) => frame::put_refusal(out, status as u16, id, &text),
     }
 }

@@ -9,7 +9,8 @@ use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::ending::{Reached, panicked};
-use super::{Answer, Object, Request, Scratch, Selected, Servant, Started};
+use super::{Answer, Encoded, Object, Request, Scratch, Selected, Servant, Started};
+use crate::attach;
 use crate::descriptor::Descriptor;
 use crate::value::Value;
 use crate::wire::codec::Codec;
@@ -145,8 +146,11 @@ impl<T: DynamicObject> Object for Dynamic<T> {
 fn answer(result: Result<Value, String>, codec: Codec, limit: usize) -> Answer {
     let value = result.map_err(|text| Refusal::new(Status::Error, text))?;
     let mut reply = Vec::new();
-    match codec.encode(&value, &mut reply, limit) {
-        Ok(()) => Ok(reply),
+    match attach::writing(|| codec.encode(&value, &mut reply, limit)) {
+        Ok(()) => Ok(Encoded {
+            frames: reply.into(),
+            attachments: attach::take(),
+        }),
         Err(e) => Err(Refusal::new(Status::BadResult, e.to_string())),
     }
 }

@@ -6,11 +6,12 @@ use std::panic::AssertUnwindSafe;
 
 use serde::Serialize;
 
-use super::{Answer, Request};
+use super::{Answer, Encoded, Request};
+use crate::attach;
 use crate::descriptor::Method;
 use crate::value::Value;
 use crate::wire::codec::{Codec, EncodeError};
-use crate::wire::frames::Lent;
+use crate::wire::frames::{Frames, Lent};
 use crate::wire::status::{Refusal, Status};
 
 /// What is needed to write a result once the request is gone.
@@ -32,9 +33,14 @@ impl Ending {
 
     /// The result as an answer of its own.
     pub(super) fn answer<R: Serialize>(&self, response: &R, stage: &Stage) -> Answer {
-        let mut reply = Vec::new();
-        self.append(response, stage, &mut reply, None)?;
-        Ok(reply)
+        let mut frames = Frames::default();
+        let (reply, lent) = frames.parts();
+        self.append(response, stage, reply, Some(lent))?;
+        frames.count();
+        Ok(Encoded {
+            frames,
+            attachments: attach::take(),
+        })
     }
 
     /// Appends the result to a reply.
@@ -50,8 +56,10 @@ impl Ending {
         let written = if self.unwraps {
             return self.append_unwrapped(response, reply);
         } else {
-            self.codec
-                .encode_content(response, reply, lent, self.max_result_bytes)
+            attach::writing(|| {
+                self.codec
+                    .encode_content(response, reply, lent, self.max_result_bytes)
+            })
         };
         written.map_err(|e| bad_result(&e))
     }
@@ -128,7 +136,7 @@ pub(super) fn guarded<T>(
 
 #[cold]
 pub(super) fn panicked(at: Reached, panic: &(dyn Any + Send)) -> Refusal {
-    let text = text_of(panic);
+    let text = panic_text(panic);
     match at {
         Reached::Reading => Refusal::new(
             Status::BadArguments,
@@ -139,9 +147,8 @@ pub(super) fn panicked(at: Reached, panic: &(dyn Any + Send)) -> Refusal {
     }
 }
 
-/// What a panic said.
-#[cold]
-pub(crate) fn text_of(panic: &(dyn Any + Send)) -> String {
+/// What a panic says.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "(no text)".into())

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use super::ending::text_of;
+use super::ending::panic_text;
 use super::{Object, Request, Scratch, Servant, Started};
 use crate::context::Context;
 use crate::descriptor::Descriptor;
@@ -76,7 +76,7 @@ impl<F: Fn() -> Servant> Instances<F> {
             Refusal::new(Status::UnknownObject, text)
         };
         let made = std::panic::catch_unwind(AssertUnwindSafe(&self.factory));
-        let made = made.map_err(|panic| refuse(text_of(&*panic)))?;
+        let made = made.map_err(|panic| refuse(panic_text(&*panic)))?;
         if !are_alike(made.object().descriptor(), &self.descriptor) {
             return Err(refuse("it has other methods than the first one".into()));
         }
@@ -145,7 +145,7 @@ impl<F: Fn() -> Servant + Send + Sync + 'static> Object for PerCall<F> {
         match std::panic::catch_unwind(AssertUnwindSafe(|| drop(instance))) {
             Ok(()) => started,
             Err(panic) => {
-                let text = format!("dropping its instance: {}", text_of(&*panic));
+                let text = format!("dropping its instance: {}", panic_text(&*panic));
                 Started::Done(Err(Refusal::new(Status::Panicked, text)))
             }
         }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Weak};
 use std::task::{Context as TaskContext, Waker};
 use std::time::Instant;
 
@@ -75,6 +75,30 @@ impl Servant {
     /// The object.
     pub fn object(&self) -> &dyn Object {
         &*self.0
+    }
+
+    /// True when both are the same object.
+    pub fn is(&self, other: &Self) -> bool {
+        self.place() == other.place()
+    }
+
+    /// A handle that does not keep it alive.
+    pub(crate) fn downgrade(&self) -> WeakServant {
+        WeakServant(Arc::downgrade(&self.0))
+    }
+
+    /// Tells objects apart, while they live.
+    pub(crate) fn place(&self) -> usize {
+        Arc::as_ptr(&self.0).cast::<()>() as usize
+    }
+}
+
+/// An object, as long as others keep it alive.
+pub(crate) struct WeakServant(Weak<dyn Object>);
+
+impl WeakServant {
+    pub(crate) fn upgrade(&self) -> Option<Servant> {
+        self.0.upgrade().map(Servant)
     }
 }
 

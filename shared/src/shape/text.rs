@@ -3,6 +3,7 @@
 use std::fmt::{self, Display, Formatter, Write};
 
 use super::{Content, Field, Type, Variant};
+use crate::{reference, streaming};
 
 /// From this many equal items on, a tuple is written as an array; serde does not tell them apart.
 const ARRAY_ITEMS: usize = 3;
@@ -56,6 +57,24 @@ fn word(ty: &Type) -> Option<&'static str> {
     })
 }
 
+/// What travels beside a value.
+enum Attached<'a> {
+    Object,
+    Stream(&'a Type),
+}
+
+/// A reference or a stream, told by the name of its newtype.
+fn attached<'a>(name: &str, inner: &'a Type) -> Option<Attached<'a>> {
+    match inner {
+        _ if name == reference::NAME => Some(Attached::Object),
+        Type::Tuple(parts) if name == streaming::NAME => match parts.as_slice() {
+            [_, Type::Option(item)] => Some(Attached::Stream(item)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// Writes the signature of one type.
 pub(super) struct Signature<'a> {
     out: &'a mut String,
@@ -93,7 +112,11 @@ impl<'a> Signature<'a> {
             Type::Enum { name, variants } => {
                 self.named(name, |s| s.within("<", ">", |s| s.variants(variants)))
             }
-            Type::Newtype { name, inner } => self.named(name, |s| s.ty(inner)),
+            Type::Newtype { name, inner } => match attached(name, inner) {
+                Some(Attached::Object) => self.out.push_str("object"),
+                Some(Attached::Stream(item)) => self.within("stream(", ")", |s| s.ty(item)),
+                None => self.named(name, |s| s.ty(inner)),
+            },
             Type::Recursive(name) => self.back(name),
             leaf => self.out.push_str(word(leaf).unwrap_or("any")),
         }
@@ -186,7 +209,11 @@ impl Display for Type {
                 f.write_str(name)?;
                 list(f, "(", items, ")")
             }
-            Type::Newtype { name, inner } => write!(f, "{name}({inner})"),
+            Type::Newtype { name, inner } => match attached(name, inner) {
+                Some(Attached::Object) => f.write_str("object"),
+                Some(Attached::Stream(item)) => write!(f, "stream of {item}"),
+                None => write!(f, "{name}({inner})"),
+            },
             Type::Struct { name, fields } if fields.is_empty() => write!(f, "{name} {{}}"),
             Type::Struct { name, fields } => {
                 f.write_str(name)?;

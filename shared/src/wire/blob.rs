@@ -40,6 +40,11 @@ pub fn reading<T>(message: &Bytes, read: impl FnOnce() -> T) -> T {
     read()
 }
 
+/// A part of the message that is read, without a copy when it is a large one.
+pub fn whole(slice: &[u8]) -> Bytes {
+    taken(slice)
+}
+
 fn taken(slice: &[u8]) -> Bytes {
     SOURCE.with_borrow(|source| match source {
         Some(source) if slice.len() >= MIN_BYTES && contains(source, slice) => {

@@ -44,7 +44,7 @@ mod kind {
     pub(super) const SEQUENCE: u8 = 23;
 }
 
-/// Flags of a call; unknown ones below 32 are refused, the rest skipped.
+/// Flags of a call; unknown ones below 64 are refused, the rest skipped.
 pub mod flag {
     /// No reply is wanted.
     pub const ONEWAY: u8 = 1;
@@ -57,7 +57,7 @@ pub mod flag {
     /// Attachments stand behind the arguments, see [`attached`](crate::wire::attached).
     pub const ATTACHED: u8 = 16;
     /// What a reader must understand.
-    pub const MUST_KNOW: u8 = 0x1f;
+    pub const MUST_KNOW: u8 = 0x3f;
 }
 
 /// A frame, its texts and bodies still in the buffer it was read from.
@@ -447,6 +447,13 @@ pub fn begin_call(out: &mut Vec<u8>, call: &CallFrame<'_>) -> usize {
         put_text(out, name);
     }
     start
+}
+
+/// Says that attachments stand behind the arguments of the call that began at `start`.
+pub fn mark_attached(out: &mut [u8], start: usize) {
+    if let Some(flags) = out.get_mut(start + LENGTH_BYTES + 1) {
+        *flags |= flag::ATTACHED;
+    }
 }
 
 /// Begins a reply; the result is appended next, then [`end`] closes it.

@@ -30,6 +30,23 @@ pub struct Mark {
     lent: usize,
 }
 
+/// Bytes without blobs.
+impl From<Vec<u8>> for Frames {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self {
+            bytes,
+            ..Self::default()
+        }
+    }
+}
+
+impl Mark {
+    /// How many bytes stand before it, without blobs.
+    pub fn bytes(self) -> usize {
+        self.bytes
+    }
+}
+
 impl Frames {
     /// All bytes, those of the blobs too.
     #[inline]
@@ -49,6 +66,27 @@ impl Frames {
         (&mut self.bytes, &mut self.lent)
     }
 
+    /// Counts the blobs that were lent to the [parts](Self::parts) since there was nothing here.
+    pub fn count(&mut self) {
+        self.lent_bytes = self.lent.iter().map(|lent| lent.data.len()).sum();
+    }
+
+    /// Everything in one piece.
+    pub fn into_bytes(self) -> Vec<u8> {
+        if self.lent.is_empty() {
+            return self.bytes;
+        }
+        let mut whole = Vec::with_capacity(self.len());
+        let mut copied = 0;
+        for Lent { at, data } in &self.lent {
+            whole.extend_from_slice(self.bytes.get(copied..*at).unwrap_or_default());
+            whole.extend_from_slice(data);
+            copied = *at;
+        }
+        whole.extend_from_slice(self.bytes.get(copied..).unwrap_or_default());
+        whole
+    }
+
     /// The end, where a frame begins.
     #[inline]
     pub fn mark(&self) -> Mark {
@@ -56,6 +94,13 @@ impl Frames {
             bytes: self.bytes.len(),
             lent: self.lent.len(),
         }
+    }
+
+    /// How many bytes there are since then, those of blobs too.
+    pub fn len_since(&self, mark: Mark) -> usize {
+        let lent = self.lent.get(mark.lent..).unwrap_or_default();
+        let lent_bytes: usize = lent.iter().map(|lent| lent.data.len()).sum();
+        self.bytes.len() - mark.bytes + lent_bytes
     }
 
     /// Forgets a frame that was begun there and not ended.
@@ -74,6 +119,12 @@ impl Frames {
         self.lent_bytes += lent_bytes;
     }
 
+    /// Goes on with the frame that was begun there, the last one, as if it had not been ended.
+    pub fn reopen(&mut self, mark: Mark) {
+        let lent = self.lent.get(mark.lent..).unwrap_or_default();
+        self.lent_bytes -= lent.iter().map(|lent| lent.data.len()).sum::<usize>();
+    }
+
     /// Appends other frames, taking over their memory when there are none here; the others are none then.
     pub fn append(&mut self, other: &mut Self) {
         if self.is_empty() {
@@ -88,6 +139,18 @@ impl Frames {
         });
         self.lent.extend(moved);
         self.lent_bytes += std::mem::take(&mut other.lent_bytes);
+    }
+
+    /// Appends a part of a frame that was begun here and is not ended; the other frames are none then.
+    pub fn extend(&mut self, other: &mut Self) {
+        let before = self.bytes.len();
+        self.bytes.append(&mut other.bytes);
+        let moved = other.lent.drain(..).map(|lent| Lent {
+            at: lent.at + before,
+            data: lent.data,
+        });
+        self.lent.extend(moved);
+        other.lent_bytes = 0;
     }
 
     /// Forgets so many bytes and blobs at the start.

@@ -57,6 +57,18 @@ const ALL: [Status; 14] = [
     Status::Cancelled,
 ];
 
+impl Status {
+    /// What this number means; one that this version does not know is taken by its range.
+    pub fn from_number(number: u16) -> Self {
+        let known = ALL.iter().find(|status| **status as u16 == number);
+        known.copied().unwrap_or(match number {
+            0..16 => Self::Error,
+            16..64 => Self::Overloaded,
+            _ => Self::Cancelled,
+        })
+    }
+}
+
 /// A refusal or failure with its text, on its way to the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {

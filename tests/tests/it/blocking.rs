@@ -1,10 +1,12 @@
 //! Programs without async code: the tests here are such programs.
 
 mod fleets;
+mod inside;
 mod objects;
 mod start;
 mod streams;
 mod threads;
+mod typed;
 
 use std::time::Duration;
 

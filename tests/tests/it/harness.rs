@@ -14,7 +14,7 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-pub(crate) use desk::{Clerk, Desk, DeskProxy};
+pub(crate) use desk::{Clerk, Desk, DeskBlocking, DeskProxy};
 pub(crate) use gate::Gate;
 pub(crate) use house::{House, NameService};
 pub(crate) use mill::{Mill, MillHouse, MillProxy, Miller, mills};

@@ -26,5 +26,6 @@ mod pool;
 mod proxies;
 mod sessions;
 mod tarpc_peers;
+mod two_way;
 mod unix;
 mod work;

@@ -76,6 +76,7 @@ trait r#Loop {
 
 fn main() {
     let _ = Object.serve();
+    let _ = (ClashBlocking::r#type, ClashBlocking::from, LoopBlocking::r#loop);
     let method = &ClashProxy::descriptor().methods[4];
     assert_eq!(method.name, "type");
     assert_eq!(LoopProxy::descriptor().service, "Loop");

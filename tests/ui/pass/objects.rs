@@ -75,6 +75,18 @@ fn connect() {
     drop(send(StoreProxy::connect("far:store@localhost:1")));
 }
 
+#[allow(dead_code)]
+fn wait(blocking: StoreBlocking) -> Result<u64, farcall::CallError> {
+    fn shared<T: Clone + Send + Sync + std::fmt::Debug + 'static>(value: T) -> T {
+        value
+    }
+    let blocking = shared(blocking).with_deadline(Duration::from_secs(1));
+    let _: Option<Vec<u8>> = blocking.put("key".into(), vec![1])?;
+    let () = blocking.clear()?;
+    let proxy = StoreProxy::from(blocking);
+    StoreBlocking::from(proxy).len()
+}
+
 fn main() {
     host(Memory::<Disk>::default());
     let descriptor = StoreProxy::descriptor();

@@ -20,6 +20,7 @@ pub mod outer {
     }
 
     pub fn third() -> usize {
+        let _ = inner::ThirdBlocking::same;
         inner::ThirdProxy::descriptor().methods.len()
     }
 }

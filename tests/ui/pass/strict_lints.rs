@@ -76,6 +76,12 @@ async fn name(uri: &str) -> Result<String, Box<dyn std::error::Error>> {
     Ok(proxy.getName().await?)
 }
 
+/// Waits for one method of three.
+fn process(uri: &str) -> Result<i64, Box<dyn std::error::Error>> {
+    Ok(WorkerBlocking::connect(uri)?.process(2)?)
+}
+
 fn main() {
+    let _ = process("malformed");
     drop(name("far:names@localhost:1"));
 }

@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::Ident;
 
-use super::{Names, argument_names, parameters, quiet};
+use super::{Names, argument_names, parameters, quiet, run};
 use crate::model::{Contract, Method, Runs};
 
 pub(super) fn emit(contract: &Contract, names: &Names) -> TokenStream {
@@ -69,12 +69,18 @@ fn computed(contract: &Contract, method: &Method, names: &Names) -> TokenStream 
     let Names {
         request, response, ..
     } = names;
-    let trait_name = &contract.name;
-    let (variant, name, arguments) = (&method.variant, &method.name, argument_names(method));
+    let (variant, arguments) = (&method.variant, argument_names(method));
     let service = service();
+    let result = run(
+        &contract.name,
+        &quote!(Self),
+        &quote!(#service.0),
+        method,
+        names,
+    );
     quote! {
         #request::#variant { #(#arguments),* } => ::core::option::Option::Some(
-            #response::#variant(<Self as #trait_name>::#name(&*#service.0 #(, #arguments)*)),
+            #response::#variant(#result),
         ),
     }
 }
@@ -114,6 +120,13 @@ fn signature(method: &Method, names: &Names) -> TokenStream {
     let parameters = parameters(method);
     let output = match method.runs {
         Runs::Async => quote!(-> impl #private::Future<Output = #result> + ::core::marker::Send),
+        Runs::Compute if method.yields.is_some() => {
+            let bounds = method
+                .yields
+                .iter()
+                .flat_map(|yields| &yields.written.bounds);
+            quote!(-> impl #(#bounds +)* ::core::marker::Send)
+        }
         Runs::Compute if method.returns_nothing() => TokenStream::new(),
         Runs::Compute => quote!(-> #result),
     };

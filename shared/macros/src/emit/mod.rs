@@ -1,17 +1,18 @@
 //! From the model to the items that `#[remote]` writes.
 
+mod blocking;
 mod client;
 mod contract_trait;
 mod descriptor;
 mod proxy;
 mod service;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::ext::IdentExt;
 use syn::{Attribute, Ident, Type};
 
-use crate::model::{Contract, Method};
+use crate::model::{Contract, How, Method, private};
 
 /// Everything that stands beside and instead of the trait.
 pub(crate) fn contract(contract: &Contract) -> TokenStream {
@@ -21,7 +22,11 @@ pub(crate) fn contract(contract: &Contract) -> TokenStream {
     let client = client::emit(contract, &names);
     let descriptor = descriptor::emit(contract, &names);
     let proxy = proxy::emit(contract, &names);
-    quote! { #contract_trait #service #client #descriptor #proxy }
+    let blocking = contract
+        .farcall
+        .is_none()
+        .then(|| blocking::emit(contract, &names));
+    quote! { #contract_trait #service #client #descriptor #proxy #blocking }
 }
 
 /// What the written items are called.
@@ -33,21 +38,20 @@ struct Names {
     server: Ident,
     client: Ident,
     proxy: Ident,
+    blocking: Ident,
 }
 
 impl Names {
     fn of(contract: &Contract) -> Self {
         let name = contract.name.unraw();
         Self {
-            private: match &contract.farcall {
-                Some(path) => quote!(#path::__private),
-                None => quote!(::farcall::__private),
-            },
+            private: private(contract.farcall.as_ref()),
             request: format_ident!("{name}Request"),
             response: format_ident!("{name}Response"),
             server: format_ident!("Serve{name}"),
             client: format_ident!("{name}Client"),
             proxy: format_ident!("{name}Proxy"),
+            blocking: format_ident!("{name}Blocking"),
         }
     }
 }
@@ -110,6 +114,36 @@ fn argument_names(method: &Method) -> Vec<&Ident> {
         .iter()
         .map(|argument| &argument.name)
         .collect()
+}
+
+/// What the method gives on `object`, an `Arc`: a stream is wrapped up with it, so that it may borrow from it.
+fn run(
+    trait_name: &Ident,
+    of: &TokenStream,
+    object: &TokenStream,
+    method: &Method,
+    names: &Names,
+) -> TokenStream {
+    let private = &names.private;
+    let (name, arguments) = (&method.name, argument_names(method));
+    let Some(yields) = &method.yields else {
+        return quote!(<#of as #trait_name>::#name(&*#object #(, #arguments)*));
+    };
+    let (runs, all) = match yields.how {
+        How::Stream => (quote!(Async), quote!(stream)),
+        How::Iterator => (quote!(Compute), quote!(iter)),
+    };
+    let own = Ident::new("object", Span::mixed_site());
+    let yielder = Ident::new("yielder", Span::mixed_site());
+    quote! {
+        #private::Streaming::generated(
+            #private::Runs::#runs,
+            #private::Arc::clone(&#object),
+            move |#own: #private::Arc<#of>, #yielder| async move {
+                #yielder.#all(<#of as #trait_name>::#name(&*#own #(, #arguments)*)).await
+            },
+        )
+    }
 }
 
 /// True for a type that is called `Bytes`; whether it is the one of the crate `bytes` is seen where its type is known.

@@ -103,7 +103,8 @@ fn over_remote(contract: &Contract, names: &Names) -> TokenStream {
         proxy,
         ..
     } = names;
-    let visibility = &contract.visibility;
+    let (visibility, name) = (&contract.visibility, &contract.name);
+    let serializer = contract.type_parameter("S");
     let quiet = quiet();
     quote! {
         #quiet
@@ -128,6 +129,45 @@ fn over_remote(contract: &Contract, names: &Names) -> TokenStream {
             /// What the object says about itself.
             #visibility fn descriptor() -> &'static #private::Descriptor {
                 #request::descriptor()
+            }
+        }
+
+        #quiet
+        impl #proxy<#private::Remote> {
+            /// A proxy of an object in this process. Called here, it runs here; as an argument or a result of a call it is
+            /// handed out to the other side, which then calls it over the same connection.
+            #visibility fn local(object: impl #name) -> Self {
+                <Self as #private::Proxy>::to(#name::serve(object))
+            }
+        }
+
+        /// The same object.
+        #quiet
+        impl ::core::cmp::PartialEq for #proxy<#private::Remote> {
+            fn eq(&self, other: &Self) -> bool {
+                #private::Remote::reference(&self.0) == #private::Remote::reference(&other.0)
+            }
+        }
+
+        #quiet
+        impl #private::serde::Serialize for #proxy<#private::Remote> {
+            fn serialize<#serializer: #private::serde::Serializer>(
+                &self,
+                serializer: #serializer,
+            ) -> ::core::result::Result<#serializer::Ok, #serializer::Error> {
+                #private::serde::Serialize::serialize(&#private::Remote::reference(&self.0), serializer)
+            }
+        }
+
+        #quiet
+        impl<'de> #private::serde::Deserialize<'de> for #proxy<#private::Remote> {
+            fn deserialize<#serializer: #private::serde::Deserializer<'de>>(
+                deserializer: #serializer,
+            ) -> ::core::result::Result<Self, #serializer::Error> {
+                ::core::result::Result::map(
+                    <#private::Reference as #private::serde::Deserialize<'de>>::deserialize(deserializer),
+                    <Self as #private::Proxy>::from_reference,
+                )
             }
         }
 

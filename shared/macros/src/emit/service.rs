@@ -6,7 +6,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::Ident;
 
-use super::{Names, argument_names, full_name, is_blob, parameters, quiet};
+use super::{Names, argument_names, full_name, is_blob, parameters, quiet, run};
 use crate::model::{Contract, Method, Runs};
 
 pub(super) fn emit(contract: &Contract, names: &Names) -> TokenStream {
@@ -143,11 +143,12 @@ fn server(contract: &Contract, names: &Names) -> TokenStream {
     let doc = format!("Serves an object of [`{name}`] over a tarpc channel.");
     let text = server.to_string();
     let arms = methods.iter().map(|method| {
-        let (variant, method_name, arguments) = (&method.variant, &method.name, argument_names(method));
+        let (variant, arguments) = (&method.variant, argument_names(method));
+        let result = run(name, &quote!(#object), &quote!(self.0), method, names);
         let wait = (method.runs == Runs::Async).then(|| quote!(.await));
         quote! {
             #request::#variant { #(#arguments),* } =>
-                #response::#variant(<#object as #name>::#method_name(&*self.0 #(, #arguments)*) #wait),
+                #response::#variant(#result #wait),
         }
     });
     quote! {

@@ -14,7 +14,8 @@ use crate::model::{Argument, Method, Reply, Runs};
 const MAX_ARGUMENTS: usize = 12;
 
 /// Names that the trait, the proxy or the tarpc client need for themselves.
-const RESERVED: [&str; 10] = [
+const RESERVED: [&str; 11] = [
+    "local",
     "serve",
     "serve_tarpc",
     "new",
@@ -32,7 +33,12 @@ pub(super) fn method(mut item: TraitItemFn, errors: &mut Errors) -> Option<Metho
     let Marks { repeat, reply } = attributes::take_marks(&mut item.attrs, errors);
     refuse_form(&item, errors);
     let arguments = arguments(&item.sig, errors);
-    let result = result(&item.sig.output, reply, errors);
+    let yields = types::yields(&item.sig, errors);
+    let result = match &yields {
+        // The contract knows where farcall is, and fills it in.
+        Some(_) => parse_quote!(()),
+        None => result(&item.sig.output, reply, errors),
+    };
     let variant = variant(&item.sig.ident, errors)?;
     Some(Method {
         doc: attributes::doc(&item.attrs),
@@ -41,6 +47,7 @@ pub(super) fn method(mut item: TraitItemFn, errors: &mut Errors) -> Option<Metho
         variant,
         arguments,
         result,
+        yields,
         runs: if item.sig.asyncness.is_some() {
             Runs::Async
         } else {

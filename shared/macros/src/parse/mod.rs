@@ -12,9 +12,9 @@ use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
-use syn::{Attribute, ItemTrait, Token, TraitItem, Visibility};
+use syn::{Attribute, ItemTrait, Token, TraitItem, Visibility, parse_quote};
 
-use crate::model::{Contract, Method};
+use crate::model::{Contract, Method, Yields, private};
 use errors::Errors;
 
 /// The most methods of one trait, as farcall's descriptor has it.
@@ -27,7 +27,13 @@ pub(crate) fn contract(options: TokenStream, item: TokenStream) -> syn::Result<C
     let words = words(item.to_token_stream());
     let mut errors = Errors::default();
     refuse_trait(&item, &mut errors);
-    let methods = methods(item.items, &item.ident, &mut errors);
+    let mut methods = methods(item.items, &item.ident, &mut errors);
+    let private = private(farcall.as_ref());
+    for method in &mut methods {
+        if let Some(Yields { item, .. }) = &method.yields {
+            method.result = parse_quote!(#private::Streaming<#item>);
+        }
+    }
     refuse_twins(&methods, &mut errors);
     errors.finish()?;
     Ok(Contract {

@@ -3,11 +3,12 @@
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{
-    AngleBracketedGenericArguments, GenericArgument, PathArguments, Type, TypeImplTrait,
-    TypeParamBound,
+    AngleBracketedGenericArguments, GenericArgument, PathArguments, ReturnType, Signature, Type,
+    TypeImplTrait, TypeParamBound,
 };
 
 use super::errors::Errors;
+use crate::model::{How, Yields};
 
 /// Where a type stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -81,6 +82,48 @@ fn walk_arguments(arguments: &AngleBracketedGenericArguments, place: Place, erro
     }
 }
 
+/// The items of a result that is written as a stream or an iterator.
+pub(super) fn yields(signature: &Signature, errors: &mut Errors) -> Option<Yields> {
+    let ReturnType::Type(_, ty) = &signature.output else {
+        return None;
+    };
+    let Type::ImplTrait(written) = &**ty else {
+        return None;
+    };
+    let (how, item) = written.bounds.iter().find_map(|bound| {
+        let TypeParamBound::Trait(bound) = bound else {
+            return None;
+        };
+        let last = bound.path.segments.last()?;
+        let how = match last.ident.to_string().as_str() {
+            "Stream" => How::Stream,
+            "Iterator" => How::Iterator,
+            _ => return None,
+        };
+        let PathArguments::AngleBracketed(arguments) = &last.arguments else {
+            return None;
+        };
+        arguments.args.iter().find_map(|argument| match argument {
+            GenericArgument::AssocType(assoc) if assoc.ident == "Item" => {
+                Some((how, assoc.ty.clone()))
+            }
+            _ => None,
+        })
+    })?;
+    if signature.asyncness.is_some() {
+        errors.push(
+            written,
+            "a method that gives a stream is a plain `fn`, since the stream itself waits; where the call waits before, return `Streaming<T>`",
+        );
+    }
+    check(&item, Place::Result, errors);
+    Some(Yields {
+        how,
+        written: written.clone(),
+        item,
+    })
+}
+
 fn impl_advice(bounds: &TypeImplTrait, place: Place) -> &'static str {
     let is = |wanted: &str| {
         bounds.bounds.iter().any(|bound| match bound {
@@ -93,8 +136,11 @@ fn impl_advice(bounds: &TypeImplTrait, place: Place) -> &'static str {
         })
     };
     match place {
+        Place::Argument if is("Stream") || is("Iterator") => {
+            "a stream that a method takes is written `Streaming<T>`"
+        }
         Place::Result if is("Stream") || is("Iterator") => {
-            "streams are not there yet: return a `Vec<T>`"
+            "a stream is the whole result of a plain `fn`, written `impl Stream<Item = T>` or `impl Iterator<Item = T>`; elsewhere write `Streaming<T>`"
         }
         Place::Result if is("Future") => {
             "write `async fn`, and what the future gives as the result"

@@ -3,9 +3,9 @@
 use std::process::Command;
 
 use farcall::blocking::{self, Fleet};
-use farcall::{ConnectError, FleetError};
+use farcall::{ConnectError, FleetError, Proxy as _, Remote};
 
-use crate::harness::DeskProxy;
+use crate::harness::{DeskBlocking, DeskProxy, assert_ends};
 
 const UNDER_LIMIT: &str = "FARCALL_TEST_NO_FILES";
 
@@ -37,5 +37,15 @@ fn without_files() {
         matches!(connected, Err(ConnectError::Start(_))),
         "{connected:?}"
     );
+    let connected = DeskBlocking::connect("far:desk@127.0.0.1:1");
+    assert!(
+        matches!(connected, Err(ConnectError::Start(_))),
+        "{connected:?}"
+    );
+    let remote = Remote::unconnected("far:desk@127.0.0.1:1", DeskProxy::descriptor()).unwrap();
+    let desk = DeskBlocking::from(DeskProxy::from_remote(remote));
+    let words = ["far:desk@127.0.0.1:1", "farcall::blocking", "os error"];
+    assert_ends(desk.square(2), "NotSent(NoRuntime)", &words);
+    assert_ends(desk.note("x".into()), "NotSent(NoRuntime)", &words);
     println!("errors as they should be");
 }

@@ -2,7 +2,8 @@
 
 use std::cell::Cell;
 
-use farcall::FleetError;
+use farcall::{Fleet, FleetError, blocking};
+use futures_util::stream::{self, FuturesUnordered};
 
 use super::fleet;
 use crate::harness::{DeskProxy, Town};
@@ -68,4 +69,42 @@ fn an_iterator_that_is_dropped_in_the_middle_cancels_its_calls() {
     town.soon(gate.arrived(2));
     drop(results);
     town.soon(gate.abandoned(1));
+}
+
+#[test]
+fn any_stream_is_an_iterator() {
+    let numbers = [1, 2, 3];
+    let mut here = blocking::iter(stream::iter(&numbers));
+    assert_eq!(here.size_hint(), (3, Some(3)));
+    assert_eq!(here.by_ref().sum::<i32>(), 6);
+    assert_eq!(here.size_hint(), (0, Some(0)));
+
+    let town = Town::open(2);
+    let desk: DeskProxy = blocking::connect(&town.service.uri("desk.1")).unwrap();
+    let calls: FuturesUnordered<_> = (0..100).map(|n| desk.square(n)).collect();
+    let mut squares: Vec<i64> = blocking::iter(calls).map(Result::unwrap).collect();
+    squares.sort_unstable();
+    assert_eq!(squares, (0..100).map(|n| n * n).collect::<Vec<_>>());
+
+    // One that is not `Unpin`, and gets its items from a runtime's tasks.
+    let fleet = blocking::wait(Fleet::<DeskProxy>::find(&town.service.uri("desk.*"))).unwrap();
+    let results = fleet.imap(0..100, |desk, n| desk.square(n));
+    let squares: Result<Vec<i64>, _> = blocking::iter(Box::pin(results)).collect();
+    assert_eq!(squares.unwrap()[99], 9_801);
+}
+
+#[test]
+fn an_iterator_waits_for_each_item_and_is_over_when_its_stream_is() {
+    let (sender, receiver) = tokio::sync::mpsc::channel(1);
+    let items = stream::unfold(receiver, async |mut receiver| {
+        Some((receiver.recv().await?, receiver))
+    });
+    let mut items = blocking::iter(Box::pin(items));
+    let sending = std::thread::spawn(move || {
+        (0..100).for_each(|n| sender.blocking_send(n).unwrap());
+    });
+    assert!(items.by_ref().eq(0..100));
+    sending.join().unwrap();
+    // A stream that has ended must not be asked again.
+    assert_eq!(items.next(), None);
 }

@@ -46,6 +46,11 @@ impl Gate {
         passing.through = true;
     }
 
+    /// Arrives without waiting.
+    pub(crate) fn arrive(&self) {
+        self.0.arrived.add_permits(1);
+    }
+
     /// The same for methods that compute.
     pub(crate) fn pass_blocking(&self) {
         self.0.runtime.block_on(self.pass());

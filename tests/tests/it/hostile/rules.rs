@@ -30,8 +30,8 @@ async fn what_no_peer_may_do_ends_the_connection_with_a_fault_that_names_it() {
             "frame kind 127 is unknown to this version",
         ),
         (
-            any(5, &[16; 30]),
-            "call flags 0x10 are unknown to this version",
+            any(5, &[32; 30]),
+            "call flags 0x20 are unknown to this version",
         ),
         (any(5, &[0; 10]), "cut short or malformed"),
         (

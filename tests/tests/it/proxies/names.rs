@@ -30,7 +30,7 @@ async fn a_name_leads_to_the_daemon_that_has_it_now() {
     let (first, clerk) = member(&names, Publication::default()).await;
     let uri = format!("farname:desk@{}", names.address());
     let desk = soon(DeskProxy::connect(&uri)).await.unwrap();
-    assert_eq!(desk.uri().to_string(), uri);
+    assert_eq!(desk.uri().unwrap().to_string(), uri);
     assert_eq!(soon(desk.count()).await, Ok(1));
     soon(first.shutdown()).await;
     let (_second, other) = member(&names, Publication::default()).await;

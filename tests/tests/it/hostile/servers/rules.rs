@@ -37,7 +37,7 @@ async fn what_no_server_may_do_ends_each_call_made_there_and_nobody_elses() {
         (any(4, &fields), "kind 4 is cut short or malformed"),
         (any(6, &[0]), "kind 6 is cut short or malformed"),
         (any(7, &[0; 3]), "kind 7 is cut short or malformed"),
-        (any(5, &[16; 30]), "call flags 0x10 are unknown"),
+        (any(5, &[32; 30]), "call flags 0x20 are unknown"),
         (
             bound(0),
             "answered a bind of handle 0, which was never asked",

@@ -1,0 +1,202 @@
+//! Attachments on one connection: from references and streams to the entries of a list, and back.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::consumer;
+use super::held::Held;
+use super::producer::Pumps;
+use super::shared::{Shared, State};
+use crate::attach::Attachment;
+use crate::reference::{Reference, Referent};
+use crate::streaming::Incoming;
+use crate::wire::attached::{self, AttachedError, Entry};
+use crate::wire::codec::Codec;
+use crate::wire::status::{Refusal, Status};
+
+/// The bytes of an entry with a number, at most; those of a URI come on top.
+const ENTRY_BYTES: usize = 11;
+
+/// Attachments on their way out, as a list.
+#[derive(Debug, Default)]
+pub(super) struct Listed {
+    /// What stands behind the value.
+    pub(super) list: Vec<u8>,
+    /// The streams that begin.
+    pub(super) pumps: Pumps,
+    /// To be dropped where no lock is held.
+    pub(super) used: Vec<Attachment>,
+}
+
+/// What arrived behind a value.
+#[derive(Debug, Default)]
+pub(super) struct Arrived {
+    pub(super) attachments: Vec<Attachment>,
+    /// Why the value cannot be taken all the same.
+    pub(super) refused: Option<Refusal>,
+}
+
+impl State {
+    /// Makes the list of attachments of a value in `codec`, for which there are `room` bytes. On an error nothing is handed
+    /// out.
+    pub(super) fn list(
+        &mut self,
+        shared: &Arc<Shared>,
+        attachments: Vec<Attachment>,
+        codec: Codec,
+        room: usize,
+    ) -> Result<Listed, (String, Vec<Attachment>)> {
+        if let Err(text) = self.admits(shared, &attachments, room) {
+            return Err((text, attachments));
+        }
+        let mut listed = Listed::default();
+        for attachment in attachments {
+            self.put(shared, attachment, codec, &mut listed);
+        }
+        attached::end(&mut listed.list, 0);
+        Ok(listed)
+    }
+
+    /// Sees that so much can be handed out.
+    fn admits(
+        &self,
+        shared: &Shared,
+        attachments: &[Attachment],
+        room: usize,
+    ) -> Result<(), String> {
+        if !shared.remote.two_way {
+            return Err("the peer's version knows no references and no streams".into());
+        }
+        if self.host.is_none() {
+            return Err("references and streams do not travel on this connection".into());
+        }
+        let (mut bytes, mut exports, mut streams) = (4, 0, 0);
+        for attachment in attachments {
+            bytes += ENTRY_BYTES;
+            match attachment {
+                Attachment::Reference(reference) => match &reference.to {
+                    Referent::Uri(uri) => bytes += uri.len(),
+                    _ => exports += 1,
+                },
+                _ => streams += 1,
+            }
+        }
+        if bytes > room {
+            return Err("its references and streams are over the limit of a message".into());
+        }
+        let limits = &shared.limits;
+        if self.exports.len() + exports > limits.max_exports as usize {
+            return Err(format!(
+                "{} objects are handed out on this connection, as many as may be",
+                self.exports.len()
+            ));
+        }
+        if self.producers.len() + streams > limits.max_streams as usize {
+            return Err(format!(
+                "{} streams are sent on this connection, as many as may be",
+                self.producers.len()
+            ));
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, shared: &Arc<Shared>, attachment: Attachment, codec: Codec, to: &mut Listed) {
+        let source = match attachment {
+            Attachment::Reference(reference) => {
+                self.put_reference(shared, &reference, &mut to.list);
+                to.used.push(Attachment::Reference(reference));
+                return;
+            }
+            Attachment::Outgoing(source) => source,
+            Attachment::Incoming(incoming) => incoming.into_source(),
+        };
+        let stream = self.producers.add();
+        attached::put(&mut to.list, &Entry::Stream(stream));
+        to.pumps.push(stream, source, codec);
+    }
+
+    fn put_reference(&mut self, shared: &Arc<Shared>, reference: &Reference, list: &mut Vec<u8>) {
+        let servant = match &reference.to {
+            Referent::Uri(uri) => {
+                attached::put(list, &Entry::Uri(uri));
+                return;
+            }
+            Referent::Held(held) if held.is_of(shared) => {
+                attached::put(list, &Entry::Returned(held.export()));
+                return;
+            }
+            Referent::Held(held) => held.forwarded(reference.descriptor.as_ref()),
+            Referent::Local(servant) => servant.clone(),
+        };
+        let number = self.exports.hand_out(servant);
+        attached::put(list, &Entry::Export(number));
+    }
+}
+
+impl Shared {
+    /// Reads a list that arrived. All of it is taken, also when it is refused: what the peer handed out has to be given
+    /// back.
+    ///
+    /// # Errors
+    /// What no peer may send.
+    pub(super) fn read_list(self: &Arc<Self>, mut list: &[u8]) -> Result<Arrived, String> {
+        let mut arrived = Arrived::default();
+        loop {
+            match attached::next(&mut list) {
+                Ok(None) => return Ok(arrived),
+                Ok(Some(entry)) => match self.read_entry(entry)? {
+                    Ok(attachment) => arrived.attachments.extend(attachment),
+                    Err(refusal) => arrived.refused = Some(refusal),
+                },
+                Err(e @ AttachedError::Unknown(_)) => {
+                    let text = e.to_string();
+                    arrived.refused = Some(Refusal::new(Status::BadArguments, text));
+                    return Ok(arrived);
+                }
+                Err(e) => return Err(e.to_string()),
+            }
+        }
+    }
+
+    fn read_entry(
+        self: &Arc<Self>,
+        entry: Entry<'_>,
+    ) -> Result<Result<Option<Attachment>, Refusal>, String> {
+        let reference = |to| {
+            Ok(Ok(Some(Attachment::Reference(Reference {
+                to,
+                descriptor: None,
+            }))))
+        };
+        match entry {
+            Entry::Export(number) => {
+                let held = self.held.load(Ordering::Relaxed);
+                let most = self.limits.max_held as usize;
+                let new = Held::new(Arc::clone(self), number);
+                if held >= most {
+                    let text = format!(
+                        "{held} references of this connection are held here, as many as may be"
+                    );
+                    return Ok(Err(Refusal::new(Status::Overloaded, text)));
+                }
+                reference(Referent::Held(Arc::new(new)))
+            }
+            Entry::Returned(number) => match self.state.lock().exports.servant(number) {
+                Some(servant) => reference(Referent::Local(servant)),
+                None => {
+                    let text = format!("object {number} was not handed out, or is gone");
+                    Ok(Err(Refusal::new(Status::UnknownObject, text)))
+                }
+            },
+            Entry::Uri(uri) => reference(Referent::Uri(uri.into())),
+            Entry::Stream(number) => match consumer::open(self, number)? {
+                Some(consumer) => Ok(Ok(Some(Attachment::Incoming(Incoming::over(consumer))))),
+                None => {
+                    let text = "more streams are open on this connection than may be";
+                    Ok(Err(Refusal::new(Status::Overloaded, text)))
+                }
+            },
+            Entry::Metadata(..) | Entry::Correlation(_) => Ok(Ok(None)),
+        }
+    }
+}

@@ -107,7 +107,8 @@ pub mod context {
 
     #[doc(inline)]
     pub use farcall_shared::context::{
-        Cancellation, Context, Kept, MAX_KEPT, NotKept, Scoped, Session, Trace,
+        Cancellation, Context, ENTRY_BYTES, Kept, MAX_KEPT, MAX_METADATA_BYTES, Metadata,
+        MetadataTooLarge, NotKept, Scoped, Session, Trace,
     };
 }
 

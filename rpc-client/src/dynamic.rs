@@ -46,6 +46,16 @@ impl DynamicProxy {
         Self(self.0.clone().with_hook(hook))
     }
 
+    /// The same object, with metadata beside the arguments of each call; see [`with_metadata`](crate::Proxy::with_metadata).
+    pub fn with_metadata(&self, key: &str, value: impl AsRef<[u8]>) -> Self {
+        Self(self.0.clone().with_metadata(key, value.as_ref()))
+    }
+
+    /// The same object, each call with this correlation id.
+    pub fn with_correlation(&self, id: u128) -> Self {
+        Self(self.0.clone().with_correlation(id))
+    }
+
     /// What it was connected by; nothing for an object that arrived as a reference.
     pub fn uri(&self) -> Option<&Uri> {
         self.0.uri()

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 
 pub use cancellation::Cancellation;
 pub use connection::{Answering, Connection};
-pub(crate) use here::{Occupied, Place, enter, occupy, resume};
+pub(crate) use here::{Occupied, Place, enter, is_known, occupy, resume};
 pub use metadata::{ENTRY_BYTES, MAX_METADATA_BYTES, Metadata, MetadataTooLarge, Notes};
 pub use scoped::Scoped;
 pub use session::{Kept, MAX_KEPT, NotKept, Session};
@@ -139,14 +139,34 @@ impl Context {
         self.0.reply.lock().set(key, value)
     }
 
-    /// The id that calls inside of this one have.
-    pub(crate) fn known_correlation(&self) -> Option<u128> {
-        self.0.notes.correlation.get().copied()
+    /// What goes with the result.
+    pub(crate) fn take_reply(&self) -> Option<Notes> {
+        let metadata = std::mem::take(&mut *self.0.reply.lock());
+        (!metadata.is_empty()).then(|| Notes {
+            metadata,
+            ..Notes::default()
+        })
     }
 
-    /// What goes with the result.
-    pub(crate) fn take_reply(&self) -> Metadata {
-        std::mem::take(&mut *self.0.reply.lock())
+    /// What the caller said, but what calls inside of this one have anyway.
+    pub(crate) fn to_pass_on(&self) -> Option<Notes> {
+        let metadata = &self.0.notes.metadata;
+        (!metadata.is_empty()).then(|| Notes {
+            metadata: metadata.clone(),
+            ..Notes::default()
+        })
+    }
+
+    /// The context of a stream that this call gives: it lasts until the stream or the connection ends.
+    pub(crate) fn of_stream(&self) -> Self {
+        let Inner {
+            connection,
+            call,
+            notes,
+            ..
+        } = &*self.0;
+        let cancellation = Cancellation::of_stream(Arc::clone(connection));
+        Self::new(Arc::clone(connection), *call, cancellation, notes.clone())
     }
 
     /// What is kept for this connection until it ends.
@@ -186,4 +206,24 @@ impl fmt::Debug for Context {
             .field("connection", &self.connection())
             .finish_non_exhaustive()
     }
+}
+
+/// The correlation id of the call that runs here, as far as there is one.
+pub(crate) fn known_correlation() -> Option<u128> {
+    Context::current()?.0.notes.correlation.get().copied()
+}
+
+/// The trace of the call that runs here.
+pub(crate) fn known_trace() -> Option<Trace> {
+    Context::current()?.trace()
+}
+
+/// Runs a closure as a part of a call, if there is one. Lends the context instead of counting it; a panic takes it along.
+pub(crate) fn run_in<T>(context: &mut Option<Context>, work: impl FnOnce() -> T) -> T {
+    let Some(here) = context.take().map(here::resume) else {
+        return work();
+    };
+    let ended = work();
+    *context = here.leave();
+    ended
 }

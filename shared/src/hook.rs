@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::context::Metadata;
 use crate::error::{CallError, Failure, Rejection, Target, Unknown};
 use crate::object::panic_text;
 
@@ -76,6 +77,7 @@ pub struct CallInfo {
     object: Arc<str>,
     service: Arc<str>,
     method: Arc<str>,
+    reply: Metadata,
 }
 
 impl CallInfo {
@@ -85,6 +87,7 @@ impl CallInfo {
             object,
             service,
             method,
+            reply: Metadata::default(),
         }
     }
 
@@ -101,6 +104,12 @@ impl CallInfo {
     /// The method.
     pub fn method(&self) -> &str {
         &self.method
+    }
+
+    /// The metadata of the reply, for `after` at a proxy; empty everywhere else, and for a fleet's items that travel with
+    /// others.
+    pub fn reply_metadata(&self) -> &Metadata {
+        &self.reply
     }
 
     /// How errors name it.
@@ -185,6 +194,11 @@ impl Attended {
     /// The call.
     pub fn call(&self) -> &CallInfo {
         &self.call
+    }
+
+    /// A reply came, with metadata.
+    pub fn replied(&mut self, metadata: Metadata) {
+        self.call.reply = metadata;
     }
 
     /// The call has ended.

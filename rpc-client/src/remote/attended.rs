@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use farcall_shared::call::Call as _;
 use farcall_shared::error::{CallError, NotSent};
-use farcall_shared::hook::{Attended, CallInfo, Hooks};
+use farcall_shared::hook::{Attended, CallInfo};
 use farcall_shared::wire::codec::{Codec, DecodeError};
 use serde::Serialize;
 
-use super::{Remote, Selected};
+use super::errand::Replies;
+use super::{At, Remote, Selected};
 
 impl Remote {
     /// A call through all its attempts, inside of the hooks. In a box: the futures of other calls need not have room for it.
@@ -25,12 +26,10 @@ impl Remote {
         D: Fn(Codec, &[u8]) -> Result<T, DecodeError> + Send + Sync + 'static,
         T: Send + 'static,
     {
-        let (plain, hooks) = self.without_hooks();
         Box::pin(async move {
-            let attended = plain.ask(&hooks, &method)?;
-            let ended = plain.perform(method, arguments, read).await;
-            attended.end(ended.as_ref().map(|_| ()))?;
-            ended
+            let asked = self.ask(&method)?;
+            let ended = asked.plain.perform(method, arguments, read).await;
+            asked.attended.tell(ended)
         })
     }
 
@@ -43,25 +42,45 @@ impl Remote {
     where
         A: Serialize + Send + Sync + 'static,
     {
-        let (plain, hooks) = self.without_hooks();
         Box::pin(async move {
-            let attended = plain.ask(&hooks, &Selected::Number(method))?;
-            let ended = plain.send(method, arguments).await;
-            attended.end(ended.as_ref().map(|()| ()))?;
-            ended
+            let asked = self.ask(&Selected::Number(method))?;
+            let ended = asked.plain.send(method, arguments).await;
+            asked.attended.tell(ended)
         })
     }
 
-    fn ask(&self, hooks: &Hooks, method: &Selected) -> Result<Attended, CallError> {
+    /// Asks the hooks whether a call may be made.
+    fn ask(self, method: &Selected) -> Result<Asked, CallError> {
+        let not_sent = |reason| CallError::NotSent {
+            target: self.target(method),
+            reason,
+        };
+        let mut errand = self.errand();
+        if let Err(e) = &errand.notes {
+            return Err(not_sent(NotSent::TooLarge(e.to_string())));
+        }
         let service = self.descriptor().map(|it| it.service.as_str());
         let call = CallInfo::new(
             Arc::clone(&self.shared().label),
             service.unwrap_or_default().into(),
             self.name_of(method).into(),
         );
-        hooks.begin(call).map_err(|reason| CallError::NotSent {
-            target: self.target(method),
-            reason: NotSent::Refused(reason.to_string()),
+        let hooks = std::mem::take(&mut errand.hooks);
+        let begun = hooks.begin(call);
+        let attended = begun.map_err(|why| not_sent(NotSent::Refused(why.to_string())))?;
+        let wanted = errand.replies.take();
+        let replies = Replies::default();
+        errand.replies = Some(Arc::clone(&replies));
+        Ok(Asked {
+            plain: Self {
+                at: At::Errand(Arc::new(errand)),
+                ..self
+            },
+            attended: Watched {
+                attended,
+                replies,
+                wanted,
+            },
         })
     }
 
@@ -74,5 +93,34 @@ impl Remote {
                 method.map_or("a method", |method| &method.name)
             }
         }
+    }
+}
+
+/// A call that may be made.
+struct Asked {
+    /// The object without hooks.
+    plain: Remote,
+    attended: Watched,
+}
+
+/// What the hooks still have to be told.
+struct Watched {
+    attended: Attended,
+    /// Where the metadata of the reply comes.
+    replies: Replies,
+    /// Who else wants it.
+    wanted: Option<Replies>,
+}
+
+impl Watched {
+    /// Tells the hooks how the call ended, and gives that, or what they made of it.
+    fn tell<T>(mut self, ended: Result<T, CallError>) -> Result<T, CallError> {
+        let metadata = std::mem::take(&mut *self.replies.lock());
+        if let Some(wanted) = self.wanted {
+            *wanted.lock() = metadata.clone();
+        }
+        self.attended.replied(metadata);
+        self.attended.end(ended.as_ref().map(|_| ()))?;
+        ended
     }
 }

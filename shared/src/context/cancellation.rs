@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use super::Connection;
+
 /// Tells whether a call is still wanted. Clones are the same.
 ///
 /// # Examples
@@ -23,14 +25,30 @@ pub struct Cancellation(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     stopped: AtomicBool,
-    deadline: Instant,
+    until: Until,
+}
+
+/// What ends it by itself.
+#[derive(Debug)]
+enum Until {
+    Deadline(Instant),
+    /// The end of the connection.
+    End(Arc<Connection>),
 }
 
 impl Cancellation {
     pub(crate) fn new(deadline: Instant) -> Self {
+        Self::until(Until::Deadline(deadline))
+    }
+
+    pub(super) fn of_stream(connection: Arc<Connection>) -> Self {
+        Self::until(Until::End(connection))
+    }
+
+    fn until(until: Until) -> Self {
         Self(Arc::new(Inner {
             stopped: AtomicBool::new(false),
-            deadline,
+            until,
         }))
     }
 
@@ -38,7 +56,11 @@ impl Cancellation {
     ///
     /// It reads the clock, some 30 ns: a loop of shorter rounds asks every hundredth or so.
     pub fn is_cancelled(&self) -> bool {
-        self.is_stopped() || Instant::now() >= self.0.deadline
+        let is_over = || match &self.0.until {
+            Until::Deadline(deadline) => Instant::now() >= *deadline,
+            Until::End(connection) => connection.has_ended(),
+        };
+        self.is_stopped() || is_over()
     }
 
     /// The call is not wanted any more.

@@ -1,7 +1,7 @@
 //! What the calls of a connection have in common, whichever protocol it speaks.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -17,6 +17,7 @@ pub struct Connection {
     number: u64,
     peer: Peer,
     values: Mutex<Values>,
+    ended: AtomicBool,
 }
 
 impl Connection {
@@ -27,6 +28,7 @@ impl Connection {
             number: COUNT.fetch_add(1, Ordering::Relaxed),
             peer,
             values: Mutex::default(),
+            ended: AtomicBool::new(false),
         }
     }
 
@@ -54,6 +56,10 @@ impl Connection {
         self.number
     }
 
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+
     pub(super) fn values(&self) -> &Mutex<Values> {
         &self.values
     }
@@ -61,6 +67,7 @@ impl Connection {
     /// Releases what its session keeps. Values drop outside of the lock, each for itself: one that panics leaves the others
     /// theirs.
     pub fn end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
         let before = std::mem::replace(&mut *self.values.lock(), Values::Ended);
         before.release();
     }

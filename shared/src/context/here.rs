@@ -147,6 +147,12 @@ impl Drop for Entered {
     }
 }
 
+/// True when a call runs here whose context is known: only then it can have a trace or a correlation id.
+#[inline]
+pub(crate) fn is_known() -> bool {
+    matches!(RUNNING.get(), Running::Asked)
+}
+
 /// The context of what runs here, made when it is first asked for.
 pub(super) fn current() -> Option<Context> {
     match RUNNING.get() {

@@ -78,7 +78,12 @@ pub struct Notes {
 impl Notes {
     /// True when nothing was said.
     pub fn is_empty(&self) -> bool {
-        self.metadata.is_empty() && self.correlation.get().is_none() && self.trace.is_none()
+        !self.has_entries() && self.trace.is_none()
+    }
+
+    /// True when some of it travels behind the arguments.
+    pub(crate) fn has_entries(&self) -> bool {
+        !self.metadata.is_empty() || self.correlation.get().is_some()
     }
 }
 

@@ -5,11 +5,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 
-use super::{Context, here};
+use super::{Context, run_in};
 
 /// A future that is a part of a call: its context is current whenever the future is polled, and when it is dropped.
 pub struct Scoped<F> {
-    context: Context,
+    /// Gone after a panic.
+    context: Option<Context>,
     /// Taken when it is over.
     future: Option<F>,
 }
@@ -17,7 +18,7 @@ pub struct Scoped<F> {
 impl<F> Scoped<F> {
     pub(crate) fn new(context: Context, future: F) -> Self {
         Self {
-            context,
+            context: Some(context),
             future: Some(future),
         }
     }
@@ -27,16 +28,17 @@ impl<F: Future + Unpin> Future for Scoped<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<F::Output> {
-        let this = &mut *self;
-        let Some(future) = &mut this.future else {
-            return Poll::Pending;
-        };
-        let _here = here::resume(this.context.clone());
-        let polled = Pin::new(future).poll(cx);
-        if polled.is_ready() {
-            this.future = None;
-        }
-        polled
+        let Self { context, future } = &mut *self;
+        run_in(context, || {
+            let Some(running) = future else {
+                return Poll::Pending;
+            };
+            let polled = Pin::new(running).poll(cx);
+            if polled.is_ready() {
+                *future = None;
+            }
+            polled
+        })
     }
 }
 
@@ -44,10 +46,8 @@ impl<F> Unpin for Scoped<F> {}
 
 impl<F> Drop for Scoped<F> {
     fn drop(&mut self) {
-        if let Some(future) = self.future.take() {
-            let _here = here::resume(self.context.clone());
-            drop(future);
-        }
+        let future = self.future.take();
+        run_in(&mut self.context, || drop(future));
     }
 }
 

@@ -10,14 +10,14 @@ use super::batch::{self, Batch};
 use super::held::EXPORT_MARK;
 use super::shared::{Parked, Running, Shared};
 use super::{Host, Hosted, Job};
-use crate::attach;
+use crate::attach::{self, Attachment};
 use crate::context::{self, Call, Cancellation, Context, Notes, Occupied, Place, Scoped};
 use crate::descriptor::{Descriptor, MAX_METHODS, did_you_mean};
 use crate::object::{Answer, Hooked, Laps, Object, Request, Scratch, Selected, Spare, Started};
 use crate::wire::attached;
 use crate::wire::codec::Codec;
 use crate::wire::cut;
-use crate::wire::frame::{self, Bind, Bound, CallFrame, REPLY_HEADER_BYTES, Trace, flag, flow};
+use crate::wire::frame::{self, Bind, Bound, CallFrame, REPLY_HEADER_BYTES, flag, flow};
 use crate::wire::frames::{Frames, Mark};
 use crate::wire::handshake::Side;
 use crate::wire::status::{Refusal, Status};
@@ -33,6 +33,8 @@ pub(super) struct Callee {
     laps: Laps,
     /// Where they run, unless they do.
     place: Option<Arc<Place>>,
+    /// What the caller said beside the arguments of the call that is about to start.
+    notes: Option<Box<Notes>>,
     /// The context of the call that was just started, if anybody asked for it.
     asked: Option<Context>,
     max_deadline_ms: u32,
@@ -107,6 +109,7 @@ impl Callee {
         };
         Self {
             place: Some(Arc::new(place)),
+            notes: None,
             asked: None,
             max_deadline_ms: u32::try_from(shared.limits.max_deadline.as_millis())
                 .unwrap_or(u32::MAX),
@@ -203,7 +206,7 @@ impl Callee {
         frame::begin_reply(&mut replies.bytes, Status::Done as u16, call.id);
         match self.start(call, replies, now, running) {
             Ok(Started::Done(Ok(()))) if !oneway => {
-                if attach::any() {
+                if attach::any() || self.asked.is_some() {
                     self.attach_to_reply(call, replies, before);
                     return Ok(());
                 }
@@ -251,16 +254,33 @@ impl Callee {
             self.refuse(&plain, &refusal, &mut replies.bytes);
             return Ok(());
         }
+        let mut attachments = arrived.attachments;
+        if let Some(Attachment::Notes(notes)) =
+            attachments.pop_if(|last| matches!(last, Attachment::Notes(_)))
+        {
+            self.notes = Some(notes);
+        }
         let codec = self.codec(call);
         let target = format!("an argument from {}", self.shared.peer).into();
-        attach::reading(codec, target, arrived.attachments, || {
+        let called = attach::reading(codec, target, attachments, || {
             self.call(&plain, replies, now)
-        })
+        });
+        // What was refused before its start has no use for them.
+        self.notes = None;
+        called
     }
 
-    /// Puts the list of attachments behind the reply that was just encoded.
+    /// Puts the list of attachments behind the reply that was just encoded, if there are any.
     #[cold]
-    fn attach_to_reply(&self, call: &CallFrame<'_>, replies: &mut Frames, before: Mark) {
+    fn attach_to_reply(&mut self, call: &CallFrame<'_>, replies: &mut Frames, before: Mark) {
+        let said = self.asked.take().and_then(|context| context.take_reply());
+        if let Some(notes) = said.filter(|_| self.shared.remote.two_way) {
+            attach::add(notes);
+        }
+        if !attach::any() {
+            replies.end(before);
+            return;
+        }
         let codec = self.codec(call);
         let attachments = attach::take();
         let mut state = self.shared.state.lock();
@@ -320,9 +340,11 @@ impl Callee {
             spare: found.spare,
             laps: &mut self.laps,
         };
-        let here = match call.trace {
-            None => context::enter(known),
-            trace => context::resume(context_of(&self.shared, known, trace)),
+        let here = if call.trace.is_none() && self.notes.is_none() {
+            context::enter(known)
+        } else {
+            let notes = notes(call, self.notes.take());
+            context::resume(context_of(&self.shared, known, notes))
         };
         let started = found.object.start(request, scratch);
         self.asked = here.leave();
@@ -363,7 +385,7 @@ impl Callee {
             calls: call.body.to_vec(),
             connection: Arc::clone(&self.shared.connection),
             known,
-            notes: notes(call.trace),
+            notes: notes(call, self.notes.take()),
             max_reply_bytes: max_result_bytes(&self.shared),
         };
         let cancellation = Cancellation::new(known.deadline());
@@ -410,14 +432,16 @@ impl Callee {
             return Some(no_host());
         };
         let (id, oneway) = (call.id, call.flags & flag::ONEWAY != 0);
-        let context =
-            asked.unwrap_or_else(|| context_of(&self.shared, self.known(call, now), call.trace));
+        let context = asked.unwrap_or_else(|| {
+            let known = self.known(call, now);
+            context_of(&self.shared, known, Notes::default())
+        });
         match started {
             Started::Done(end) => end.err(),
             Started::Waits(future) => {
                 let deadline = Instant::from_std(context.deadline());
                 let use_of_id = self.shared.admit(id, oneway, &context.cancellation());
-                let future = Scoped::new(context, future);
+                let future = Scoped::new(context.clone(), future);
                 let shared = Arc::clone(&self.shared);
                 let codec = self.codec(call);
                 let task = host.tasks().spawn(async move {
@@ -426,7 +450,7 @@ impl Callee {
                         shared.wait_until_taken().await;
                     }
                     let answer = match tokio::time::timeout_at(deadline + SLACK, future).await {
-                        Ok(answer) => answer,
+                        Ok(answer) => with_notes(answer, &context, &shared),
                         Err(_) => Err(Refusal::new(Status::Cancelled, "its deadline is over")),
                     };
                     shared.finish(id, use_of_id, codec, answer);
@@ -436,7 +460,11 @@ impl Callee {
             }
             Started::Computes(work) => {
                 let cancellation = context.cancellation();
-                let work = move |_: &Cancellation| context.run(work);
+                let shared = Arc::clone(&self.shared);
+                let work = move |_: &Cancellation| {
+                    let answer = context.run(work);
+                    with_notes(answer, &context, &shared)
+                };
                 self.compute(call, cancellation, work).err()
             }
         }
@@ -467,17 +495,26 @@ impl Callee {
 
 /// The context of a call that nobody asked for yet.
 #[cold]
-fn context_of(shared: &Shared, known: Call, trace: Option<Trace>) -> Context {
+fn context_of(shared: &Shared, known: Call, notes: Notes) -> Context {
     let connection = Arc::clone(&shared.connection);
     let cancellation = Cancellation::new(known.deadline());
-    Context::new(connection, known, cancellation, notes(trace))
+    Context::new(connection, known, cancellation, notes)
 }
 
-fn notes(trace: Option<Trace>) -> Notes {
-    Notes {
-        trace,
-        ..Notes::default()
-    }
+/// What the caller said beside the arguments.
+fn notes(call: &CallFrame<'_>, said: Option<Box<Notes>>) -> Notes {
+    let mut notes = said.map(|said| *said).unwrap_or_default();
+    notes.trace = call.trace;
+    notes
+}
+
+/// An answer with what is said beside the result.
+fn with_notes(answer: Answer, context: &Context, shared: &Shared) -> Answer {
+    let mut answer = answer?;
+    let said = context.take_reply().filter(|_| shared.remote.two_way);
+    let said = said.map(|notes| Attachment::Notes(Box::new(notes)));
+    answer.attachments.extend(said);
+    Ok(answer)
 }
 
 #[inline]

@@ -21,6 +21,7 @@ mod hooks;
 mod hostile;
 mod instances;
 mod map_reduce;
+mod metadata;
 mod names;
 mod pool;
 mod proxies;

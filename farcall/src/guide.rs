@@ -81,7 +81,7 @@ pub mod contract {
     //! | not | but |
     //! |---|---|
     //! | `&str`, `&[T]`, `&T` as argument or result | `String`, `Vec<T>`, `T` |
-    //! | `impl Trait`, `dyn Trait`, function pointers | the type itself, or an enum of the types it may be |
+    //! | `impl Trait`, `dyn Trait`, function pointers | the type itself, or an enum of the types it may be; for [streams](super::two_way) `impl Stream` and `impl Iterator` as a whole result |
     //! | generic traits and methods | the types written out, or one trait for each |
     //! | `&mut self`, `self`, no receiver | `&self` |
     //! | default bodies, associated types, constants, supertraits | the body in the `impl`, the types in the methods |
@@ -735,6 +735,116 @@ pub mod work {
     //!
     //! So an item may be begun more than once, and has one result. The queue is in memory: a dispatcher that starts anew
     //! knows nothing of before, and workers go on with it.
+}
+
+pub mod two_way {
+    //! Streams, objects as arguments and results, callbacks: what goes both ways over one connection.
+    //!
+    //! ```
+    //! use farcall::{Daemon, Stream, Streaming};
+    //!
+    //! /// Somebody who is told things.
+    //! #[farcall::remote]
+    //! pub trait Listener {
+    //!     async fn hear(&self, line: String);
+    //! }
+    //!
+    //! #[farcall::remote]
+    //! pub trait Radio {
+    //!     /// Numbers, one after the other.
+    //!     fn count_to(&self, end: u64) -> impl Iterator<Item = u64>;
+    //!     /// Adds up what comes.
+    //!     async fn sum(&self, numbers: Streaming<u64>) -> u64;
+    //!     /// Tells somebody something.
+    //!     async fn tune_in(&self, who: ListenerProxy);
+    //! }
+    //!
+    //! struct Station;
+    //! impl Radio for Station {
+    //!     fn count_to(&self, end: u64) -> impl Iterator<Item = u64> {
+    //!         1..=end
+    //!     }
+    //!     async fn sum(&self, mut numbers: Streaming<u64>) -> u64 {
+    //!         let mut sum = 0;
+    //!         while let Some(Ok(number)) = numbers.next().await {
+    //!             sum += number;
+    //!         }
+    //!         sum
+    //!     }
+    //!     async fn tune_in(&self, who: ListenerProxy) {
+    //!         let _ = who.hear("the news".into()).await;
+    //!     }
+    //! }
+    //!
+    //! struct Screen;
+    //! impl Listener for Screen {
+    //!     async fn hear(&self, line: String) {
+    //!         println!("{line}");
+    //!     }
+    //! }
+    //!
+    //! # #[tokio::main]
+    //! # async fn main() -> anyhow::Result<()> {
+    //! let daemon = Daemon::bind("localhost:0").await?;
+    //! let uri = daemon.register("radio", Station.serve())?.to_string();
+    //! let radio = RadioProxy::connect(&uri).await?;
+    //!
+    //! // A stream as a result …
+    //! let mut numbers = radio.count_to(3).await?;
+    //! while let Some(number) = numbers.next().await {
+    //!     println!("{}", number?);
+    //! }
+    //! // … and as an argument.
+    //! assert_eq!(radio.sum(Streaming::iter(1..=100)).await?, 5050);
+    //!
+    //! // An object of this program's, which listens at no port: the daemon calls it over the connection there is.
+    //! radio.tune_in(ListenerProxy::local(Screen)).await?;
+    //! # Ok(())
+    //! # }
+    //! ```
+    //!
+    //! # Streams
+    //!
+    //! A plain `fn` that returns `impl Stream<Item = T>` or `impl Iterator<Item = T>` gives its caller a
+    //! [`Streaming<T>`](crate::Streaming), and may borrow from its object for as long as the stream lasts. Anywhere else,
+    //! as an argument, in a `Result` or a struct, the type is written `Streaming<T>`; it is made of a stream with `new`,
+    //! of one that may fail with `fallible`, of an iterator with `iter`. Items may be anything that is an argument or a
+    //! result, objects and streams included.
+    //!
+    //! | what happens | what comes of it |
+    //! |---|---|
+    //! | the reader takes nothing | the producer stops after 256 KiB; other calls on the connection are not delayed |
+    //! | the reader drops the stream | the producer's stream is dropped |
+    //! | the producer fails or panics | an error, behind the items before it, and then the end |
+    //! | the connection is lost | an error `Unknown` at the reader; the producer's stream is dropped |
+    //!
+    //! A stream is polled where calls wait, an iterator computes on the compute threads, no further ahead than its reader
+    //! is. A stream has no deadline: the call has one, which ends with the call; a lost peer is noticed by its silence. A
+    //! stream can be sent once, so a call that carries one is not repeated. While a daemon shuts down, streams have the
+    //! same grace as calls, 30 s.
+    //!
+    //! # Objects as values
+    //!
+    //! A proxy may be an argument, a result, or inside of one. `XProxy::local(object)` is a proxy of an object of this
+    //! program's.
+    //!
+    //! | the proxy | what arrives |
+    //! |---|---|
+    //! | of an object here | a proxy of it, called over the same connection, whoever dialled it |
+    //! | that arrived over the same connection | where it came from: the object itself |
+    //! | that arrived over another connection | a proxy whose calls go through this program |
+    //! | connected by a URI | a proxy with that URI, connected when it is first called |
+    //!
+    //! An object that was handed out lives until the last proxy of it is gone at the other side, or the connection is: 7.5 s
+    //! after the peer fell silent. A call of it after that is an error; `NotSent` when the connection is over. Two proxies
+    //! are equal when they lead to the same object. `reference()` gives any proxy as a [`Reference`](crate::Reference), for
+    //! contracts that do not know its type.
+    //!
+    //! # Callbacks
+    //!
+    //! The client listens at no port, so this works through NAT, TLS and Unix sockets. Calls may go in circles: a method
+    //! that waits holds up nobody. One that blocks its thread does, so call back from an `async fn`. A method that keeps a
+    //! listener learns of its end by the error of the next call.
 }
 
 pub mod peers {

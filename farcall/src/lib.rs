@@ -62,6 +62,7 @@
 //! | [`guide::blocking`] | programs without async code |
 //! | [`guide::map_reduce`] | computations that are combined and reduced where the data is |
 //! | [`guide::work`] | master and workers: items that are pulled under a lease |
+//! | [`guide::two_way`] | streams, objects as arguments and results, callbacks |
 //! | [`guide::peers`] | peer to peer: programs that host and call |
 //! | [`guide::dynamic`] | calls and objects without types |
 //! | [`guide::tarpc`] | plain tarpc services and stock tarpc clients |
@@ -96,7 +97,7 @@ pub use farcall_shared::object::{Arguments, DynamicObject, Servant};
 #[doc(inline)]
 pub use farcall_shared::reference::{Reference, Referent};
 #[doc(inline)]
-pub use farcall_shared::streaming::Streaming;
+pub use farcall_shared::streaming::{Stream, Streaming};
 #[doc(inline)]
 pub use farcall_shared::uri::{self, Address, ObjectUri, Uri};
 #[doc(inline)]

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures_util::Stream;
+pub use futures_util::Stream;
 use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -64,12 +64,9 @@ impl<T: Send + 'static> Streaming<T> {
     }
 
     /// Of a stream that may fail: its first error is its end.
-    pub fn fallible<E: fmt::Display>(
+    pub fn fallible<E: fmt::Display + 'static>(
         stream: impl Stream<Item = Result<T, E>> + Send + 'static,
-    ) -> Self
-    where
-        E: 'static,
-    {
+    ) -> Self {
         Self::of(Fallible(Box::pin(stream)))
     }
 
@@ -97,6 +94,19 @@ impl<T: Send + 'static> Streaming<T> {
     }
 }
 
+impl<T> Streaming<T> {
+    /// The next item; `None` at the end. What comes after an error is the end.
+    ///
+    /// # Errors
+    /// How the stream ended early: Failed when its producer failed or panicked, Unknown when the connection was lost.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: no item is lost.
+    pub async fn next(&mut self) -> Option<Result<T, CallError>> {
+        std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+}
+
 impl<T> fmt::Debug for Streaming<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
@@ -117,7 +127,7 @@ impl<T> Stream for Streaming<T> {
                 };
                 values
                     .poll_value(cx)
-                    .map(|value| value.map(|value| value.map_err(|refusal| local_error(refusal))))
+                    .map(|value| value.map(|value| value.map_err(local_error)))
             }
             Origin::There(arrived) => match arrived.get_mut() {
                 Some(arrived) => arrived.poll(cx),

@@ -4,8 +4,8 @@
 trait Worker {
     fn anything(&self, data: impl Display);
     fn dynamic(&self, data: Box<dyn Display>) -> Result<(), Box<dyn std::error::Error + Send>>;
-    fn stream(&self) -> impl Stream<Item = u64>;
-    fn iterator(&self) -> impl Iterator<Item = u64>;
+    fn stream(&self) -> Option<impl Stream<Item = u64>>;
+    async fn iterator(&self) -> impl Iterator<Item = u64>;
     fn future(&self) -> impl Future<Output = u64>;
     fn some(&self) -> impl Display;
     fn own(&self, other: Self) -> Vec<Self>;

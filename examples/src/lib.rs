@@ -3,6 +3,7 @@
 pub mod contract;
 pub mod crew;
 pub mod factors;
+pub mod licences;
 pub mod lines;
 pub mod mandelbrot;
 pub mod picture;

@@ -1,4 +1,5 @@
-//! The distributed-computing examples and the ring, each with a worker that is killed while it works.
+//! The distributed-computing examples and the ring, each with a worker that is killed while it works; and
+//! resource-tracking, with a client that is.
 
 #![expect(
     clippy::unwrap_used,
@@ -20,6 +21,7 @@ const FIRST: &str = env!("CARGO_BIN_EXE_distributed-computing");
 const SECOND: &str = env!("CARGO_BIN_EXE_distributed-computing2");
 const THIRD: &str = env!("CARGO_BIN_EXE_distributed-computing3");
 const RING: &str = env!("CARGO_BIN_EXE_ring");
+const RESOURCES: &str = env!("CARGO_BIN_EXE_resource-tracking");
 
 /// Longer than any line takes to come.
 const SOON: Duration = Duration::from_secs(60);
@@ -247,4 +249,27 @@ fn the_ring_closes_over_a_node_that_dies_and_its_token_is_neither_lost_nor_doubl
 fn hop_of(line: &str) -> Option<u64> {
     let told = line.split_once(": hop ")?.1;
     told.split(',').next()?.parse().ok()
+}
+
+#[test]
+fn licences_of_a_client_that_is_killed_are_lent_to_others() {
+    let (_runtime, names) = names();
+    let server = Running::start(RESOURCES, &names, &["server", "--licences", "2"]);
+    server.says("Ready");
+    let victim = Running::start(RESOURCES, &names, &["client", "--take", "2"]);
+    assert_eq!(victim.says("Holding"), "Holding licences [1, 2]; 0 left");
+    let late = client(RESOURCES, &names, &["client"]);
+    let late = late.wait_with_output().unwrap();
+    let complaint = String::from_utf8_lossy(&late.stderr).into_owned();
+    assert!(complaint.contains("all 2 licences are lent"), "{complaint}");
+    assert_eq!(late.status.code(), Some(1));
+
+    victim.kill();
+    server.says(": back from");
+    server.says(": back from");
+    let heir = Running::start(RESOURCES, &names, &["client", "--take", "2", "--give-back"]);
+    assert_eq!(heir.says("Holding"), "Holding licences [2]; 1 left");
+    server.says("licence 1: back from");
+    drop(heir);
+    server.says("licence 2: back from");
 }

@@ -244,6 +244,124 @@ pub mod calling {
     //! [`is_worth_retrying`](crate::CallError::is_worth_retrying) say what a program of its own may do.
 }
 
+pub mod context {
+    //! The call around a method: who calls, what is kept for a caller, and code around every call.
+    //!
+    //! ```
+    //! use std::sync::atomic::{AtomicU64, Ordering};
+    //! use std::time::Duration;
+    //!
+    //! use farcall::error::Rejection;
+    //! use farcall::{CallError, CallInfo, Context, Daemon, Hook, Proxy, Servant};
+    //!
+    //! #[farcall::remote]
+    //! pub trait Counter {
+    //!     async fn next(&self) -> u64;
+    //!     async fn visits(&self) -> u64;
+    //!     fn grind(&self) -> u64;
+    //! }
+    //!
+    //! #[derive(Default)]
+    //! struct Count(AtomicU64);
+    //!
+    //! /// Something of a session's that is found again by its type.
+    //! #[derive(Default)]
+    //! struct Visits(AtomicU64);
+    //!
+    //! impl Counter for Count {
+    //!     async fn next(&self) -> u64 {
+    //!         self.0.fetch_add(1, Ordering::Relaxed) + 1
+    //!     }
+    //!     async fn visits(&self) -> u64 {
+    //!         // Every method can ask for the call that it answers.
+    //!         let call = Context::current().expect("a method runs inside a call");
+    //!         println!("{} calls, and waits {:?} more", call.peer(), call.time_left());
+    //!         let visits = call.session().get_or_insert_with(Visits::default);
+    //!         visits.0.fetch_add(1, Ordering::Relaxed) + 1
+    //!     }
+    //!     fn grind(&self) -> u64 {
+    //!         // What computes for long asks now and then whether anybody still waits.
+    //!         let wanted = Context::current().expect("a call").cancellation();
+    //!         (0..).take_while(|_| !wanted.is_cancelled()).count() as u64
+    //!     }
+    //! }
+    //!
+    //! /// Counts calls, and lets nobody grind without a ticket.
+    //! #[derive(Default)]
+    //! struct Porter(AtomicU64);
+    //!
+    //! impl Hook for Porter {
+    //!     fn before(&self, call: &CallInfo) -> Result<(), Rejection> {
+    //!         let ticket = Context::current().and_then(|it| it.metadata("ticket").map(<[u8]>::to_vec));
+    //!         match call.method() {
+    //!             "grind" if ticket.is_none() => Err(Rejection::Unauthorised("no ticket".into())),
+    //!             _ => Ok(()),
+    //!         }
+    //!     }
+    //!     fn after(&self, call: &CallInfo, ended: Result<(), &CallError>, took: Duration) {
+    //!         self.0.fetch_add(1, Ordering::Relaxed);
+    //!         println!("{call}: {} after {took:?}", if ended.is_ok() { "done" } else { "failed" });
+    //!     }
+    //! }
+    //!
+    //! # #[tokio::main]
+    //! # async fn main() -> anyhow::Result<()> {
+    //! let daemon = Daemon::builder().hook(Porter::default()).bind("localhost:0").await?;
+    //!
+    //! // One object for all; one for each connection; one for each call.
+    //! let shared = daemon.register("shared", Count::default().serve())?;
+    //! let own = daemon.register("own", Servant::per_session(|| Count::default().serve()))?;
+    //! let new = daemon.register("new", Servant::per_call(|| Count::default().serve()))?;
+    //! for (uri, second) in [(shared, 2), (own, 2), (new, 1)] {
+    //!     let counter = CounterProxy::connect(&uri.to_string()).await?;
+    //!     assert_eq!(counter.next().await?, 1);
+    //!     assert_eq!(counter.next().await?, second);
+    //! }
+    //!
+    //! let uri = format!("far:shared@{}", daemon.address());
+    //! let counter = CounterProxy::connect(&uri).await?.with_deadline(Duration::from_millis(50));
+    //! assert_eq!((counter.visits().await?, counter.visits().await?), (1, 2));
+    //! let refused = counter.grind().await;
+    //! assert!(matches!(refused, Err(CallError::Rejected { .. })));
+    //! // Metadata goes with every call of this proxy; the method stops at its deadline.
+    //! let _ = counter.with_metadata("ticket", b"17").grind().await;
+    //! # Ok(())
+    //! # }
+    //! ```
+    //!
+    //! [`Context::current`](crate::Context::current) gives the call that runs here, in plain `fn`s and `async fn`s, in what
+    //! [hooks](crate::Hook) run, in dynamic objects and in the items of a fleet. Tasks and threads that a method starts are
+    //! outside of it; [`scope`](crate::Context::scope) and [`run`](crate::Context::run) take them in.
+    //!
+    //! | a [`Context`](crate::Context) has | |
+    //! |---|---|
+    //! | `peer`, `connection` | who calls; a number that all calls of the connection share |
+    //! | `deadline`, `time_left`, `is_cancelled`, `cancellation` | whether anybody still waits |
+    //! | `metadata`, `set_reply_metadata` | what travels beside arguments and result |
+    //! | `correlation_id`, `trace` | what calls that belong together share; calls made inside have it, too |
+    //! | `session` | what is kept for the connection |
+    //!
+    //! # Sessions
+    //!
+    //! A [`Session`](crate::context::Session) lasts as long as its connection. All proxies of a program to one daemon share a
+    //! connection, so a session is a client program as a rule, and a new one begins when a connection breaks.
+    //! [`keep`](crate::context::Session::keep) holds on to a resource that must not outlive its client: it is dropped as soon
+    //! as the connection ends, be it by `kill -9`. The example `resource-tracking` lends licences that way.
+    //!
+    //! # Hooks
+    //!
+    //! [`Builder::hook`](crate::Builder::hook) puts code around all calls that reach an object of a daemon,
+    //! [`with_hook`](crate::Proxy::with_hook) around those made through a proxy. Each `before` that lets a call pass sees one
+    //! end, whatever becomes of the call. A call that is refused earlier, because its object is unknown, the daemon drains or
+    //! its deadline is over, reaches no hook.
+    //!
+    //! # Metadata
+    //!
+    //! [`with_metadata`](crate::Proxy::with_metadata) and [`with_correlation`](crate::Proxy::with_correlation) say something
+    //! beside the arguments of all calls made through a proxy. [`metadata_of`](crate::metadata_of) gives the metadata of a
+    //! reply with the result, and the hooks of a proxy see it. A fleet's items that have metadata travel alone.
+}
+
 pub mod fleets {
     //! Fleets: one computation spread over many objects.
     //!
@@ -993,6 +1111,8 @@ pub mod limits {
     //! | arguments of a method | 12 | a compile error |
     //! | methods of a trait | 1,024 | a compile error |
     //! | name of an object | 512 bytes | [`PublishError::Malformed`](crate::PublishError) |
+    //! | metadata of a call, of a reply | 16 KiB, with 32 bytes for each key | NotSent; [`MetadataTooLarge`](crate::context::MetadataTooLarge) |
+    //! | values that a session keeps | 65,536 | [`NotKept::Full`](crate::context::NotKept) |
     //! | processes of a pool | 1,024 | [`PoolError::Processes`](crate::pool::PoolError) |
     //! | start of a pool's worker | 30 s unless said otherwise | killed |
     //! | lease of a daemon's names | 10 s, renewed every third of it | the names go |
@@ -1040,6 +1160,7 @@ pub mod errors {
     //! | [`NamesError`](crate::NamesError) | the daemon's own talk with the name service |
     //! | [`NameError`](crate::names::NameError) | what the name service refuses |
     //! | [`ServerError`](crate::names::ServerError) | starting a name service |
+    //! | [`NotKept`](crate::context::NotKept) | keeping something for a session |
     //! | [`UriError`](crate::uri::UriError) | text that is no URI or address |
     //! | [`ValueError`](crate::value::ValueError) | turning values of a type into dynamic ones and back |
     //!

@@ -56,6 +56,7 @@
 //! | [`guide::contract`] | traits that can be remote, plain `fn` and `async fn`, `#[idempotent]`, `#[oneway]` |
 //! | [`guide::serving`] | registering and publishing, groups, metadata, ending without losing a call |
 //! | [`guide::calling`] | URIs, proxies, deadlines, retries, the five outcomes |
+//! | [`guide::context`] | who calls, sessions, hooks, metadata, an object for each session |
 //! | [`guide::fleets`] | many objects at one computation |
 //! | [`guide::pools`] | worker processes on this machine |
 //! | [`guide::blocking`] | programs without async code |
@@ -84,7 +85,11 @@ pub use farcall_server::*;
 #[doc(inline)]
 pub use farcall_shared::call::Call;
 #[doc(inline)]
+pub use farcall_shared::context::Context;
+#[doc(inline)]
 pub use farcall_shared::error::{self, CallError};
+#[doc(inline)]
+pub use farcall_shared::hook::{CallInfo, Hook};
 #[doc(inline)]
 pub use farcall_shared::link::Limits;
 #[doc(inline)]
@@ -97,6 +102,16 @@ pub use farcall_shared::streaming::{Stream, Streaming};
 pub use farcall_shared::uri::{self, Address, ObjectUri, Uri};
 #[doc(inline)]
 pub use farcall_shared::value::{self, Value};
+
+pub mod context {
+    //! The call that a method answers, and what is kept for its connection.
+
+    #[doc(inline)]
+    pub use farcall_shared::context::{
+        Cancellation, Context, ENTRY_BYTES, Kept, MAX_KEPT, MAX_METADATA_BYTES, Metadata,
+        MetadataTooLarge, NotKept, Scoped, Session, Trace,
+    };
+}
 
 pub mod names {
     //! The name service: its contract, its server, and how to reach one.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use farcall_shared::daemon::{DAEMON, DaemonInfoProxy, DaemonInfoRequest};
 use farcall_shared::descriptor::Descriptor;
 use farcall_shared::error::{CallError, Failure};
+use farcall_shared::hook::Hook;
 use farcall_shared::object::Arguments;
 use farcall_shared::reference::Reference;
 use farcall_shared::uri::{ObjectUri, Uri};
@@ -38,6 +39,21 @@ impl DynamicProxy {
     /// The same object, each call with this deadline.
     pub fn with_deadline(&self, deadline: Duration) -> Self {
         Self(self.0.clone().with_deadline(deadline))
+    }
+
+    /// The same object, with one more hook around each call made through this proxy, inside of those it has.
+    pub fn with_hook(&self, hook: impl Hook) -> Self {
+        Self(self.0.clone().with_hook(hook))
+    }
+
+    /// The same object, with metadata beside the arguments of each call; see [`with_metadata`](crate::Proxy::with_metadata).
+    pub fn with_metadata(&self, key: &str, value: impl AsRef<[u8]>) -> Self {
+        Self(self.0.clone().with_metadata(key, value.as_ref()))
+    }
+
+    /// The same object, each call with this correlation id.
+    pub fn with_correlation(&self, id: u128) -> Self {
+        Self(self.0.clone().with_correlation(id))
     }
 
     /// What it was connected by; nothing for an object that arrived as a reference.

@@ -10,6 +10,7 @@ mod resolve;
 mod retry;
 mod stub;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use dynamic::DynamicProxy;
@@ -23,7 +24,9 @@ pub use resolve::{ResolveError, names_at};
 pub use retry::Retries;
 pub use stub::TarpcStub;
 
+use farcall_shared::context::{Metadata, Trace};
 use farcall_shared::descriptor::Descriptor;
+use farcall_shared::hook::Hook;
 use farcall_shared::object::Servant;
 use farcall_shared::reference::Reference;
 use farcall_shared::uri::Uri;
@@ -54,6 +57,32 @@ pub trait Proxy: Clone + Send + Sync + 'static {
         Self::from_remote(self.remote().clone().with_retries(retries))
     }
 
+    /// The same object, with one more hook around each call made through this proxy, inside of those it has.
+    ///
+    /// All attempts of a call are one call to its hooks, and a call that is given up has an end, too.
+    fn with_hook(&self, hook: impl Hook) -> Self {
+        Self::from_remote(self.remote().clone().with_hook(hook))
+    }
+
+    /// The same object, with metadata beside the arguments of each call, in place of what the key has.
+    ///
+    /// Methods see it in their [`Context`](farcall_shared::context::Context). More than
+    /// [`MAX_METADATA_BYTES`](farcall_shared::context::MAX_METADATA_BYTES) makes each call end as NotSent. An object in this
+    /// process gets none.
+    fn with_metadata(&self, key: &str, value: impl AsRef<[u8]>) -> Self {
+        Self::from_remote(self.remote().clone().with_metadata(key, value.as_ref()))
+    }
+
+    /// The same object, each call with this correlation id, in place of the one of the call that it is made in.
+    fn with_correlation(&self, id: u128) -> Self {
+        Self::from_remote(self.remote().clone().with_correlation(id))
+    }
+
+    /// The same object, each call with this trace, in place of the one of the call that it is made in.
+    fn with_trace(&self, trace: Trace) -> Self {
+        Self::from_remote(self.remote().clone().with_trace(trace))
+    }
+
     /// What it was connected by; nothing for an object that arrived as a reference, or is in this process.
     fn uri(&self) -> Option<&Uri> {
         self.remote().uri()
@@ -78,6 +107,24 @@ pub trait Proxy: Clone + Send + Sync + 'static {
     fn reference(&self) -> Reference {
         self.remote().reference()
     }
+}
+
+/// Makes a call, and gives the metadata of its reply beside what it brings.
+///
+/// `call` gets a proxy of the same object. When it makes several calls through that, the metadata is that of the last reply.
+///
+/// # Examples
+/// `let (sum, metadata) = metadata_of(&adder, |adder| adder.add(1, 2)).await;`
+pub async fn metadata_of<P, F>(proxy: &P, call: impl FnOnce(P) -> F) -> (F::Output, Metadata)
+where
+    P: Proxy,
+    F: Future,
+{
+    let replies = remote::Replies::default();
+    let remote = proxy.remote().clone();
+    let ended = call(P::from_remote(remote.with_replies(Arc::clone(&replies)))).await;
+    let metadata = std::mem::take(&mut *replies.lock());
+    (ended, metadata)
 }
 
 /// What the code that `#[remote]` writes refers to; not for users.

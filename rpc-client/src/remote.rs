@@ -1,6 +1,7 @@
 //! `Remote`: one remote object, however often its connection breaks or its daemon moves.
 
 mod attempts;
+mod attended;
 mod binding;
 mod chunk;
 mod errand;
@@ -31,6 +32,7 @@ use attempts::Attempts;
 use binding::{Origin, Shared};
 pub(crate) use chunk::{Chunk, Gathers, License};
 use errand::Errand;
+pub(crate) use errand::Replies;
 
 use crate::DEFAULT_DEADLINE;
 use crate::blocking::StartError;
@@ -76,7 +78,7 @@ pub struct Remote {
 #[derive(Clone)]
 enum At {
     Object(Arc<Shared>),
-    /// An object, and the chunk of a fleet's items that the calls belong to: one count of references for both.
+    /// An object, and what the calls have besides: one count of references for all.
     Errand(Arc<Errand>),
 }
 
@@ -111,6 +113,15 @@ impl Remote {
         match &self.at {
             At::Object(object) => object,
             At::Errand(errand) => &errand.object,
+        }
+    }
+
+    /// The chunk of a fleet's items that the calls belong to.
+    #[inline]
+    fn chunk(&self) -> Option<&Chunk> {
+        match &self.at {
+            At::Object(_) => None,
+            At::Errand(errand) => errand.chunk.as_deref(),
         }
     }
 
@@ -271,8 +282,10 @@ impl Remote {
         T: Send + 'static,
     {
         async move {
-            if let At::Errand(errand) = &self.at {
-                let chunk = &errand.chunk;
+            if self.is_attended() {
+                return self.attend(method, arguments, read).await;
+            }
+            if let Some(chunk) = self.chunk() {
                 self.permitted(chunk, &method)?;
                 let join = |cx: &mut Context<'_>| self.join(chunk, &method, &arguments, cx);
                 let joined = poll_fn(|cx| Poll::Ready(join(cx))).await;
@@ -298,8 +311,10 @@ impl Remote {
             let first = match bound {
                 None => First::NotBound,
                 Some(bound) => {
-                    let mut attempt = bound.attempt(method.which(), &arguments, self.deadline);
-                    let ended = (&mut attempt).await;
+                    let attempt = bound.attempt(method.which(), &arguments, self.deadline);
+                    let mut attempt = attempt.with_notes(self.notes());
+                    let mut ended = (&mut attempt).await;
+                    self.note_reply(&mut ended);
                     match ended {
                         Outcome::NotSent(reason) if attempt.began().is_none() => {
                             First::NotStarted(bound.clone(), reason)
@@ -345,9 +360,8 @@ impl Remote {
             let Some((bound, ended)) = next.take() else {
                 match self.bind_within(attempts.end, &method).await {
                     Ok(bound) => {
-                        let ended = bound
-                            .attempt(method.which(), &arguments, attempts.left())
-                            .await;
+                        let ended = self.try_again(&bound, &method, &arguments, attempts.left());
+                        let ended = ended.await;
                         next = Some((bound, ended));
                     }
                     Err(error) => attempts.after(&self, &method, None, error).await?,
@@ -359,9 +373,8 @@ impl Remote {
                 if room.await.is_err() {
                     return Err(self.expired(&method));
                 }
-                let ended = bound
-                    .attempt(method.which(), &arguments, attempts.left())
-                    .await;
+                let ended = self.try_again(&bound, &method, &arguments, attempts.left());
+                let ended = ended.await;
                 next = Some((bound, ended));
                 continue;
             }
@@ -370,6 +383,20 @@ impl Remote {
                 Err(error) => attempts.after(&self, &method, Some(&bound), error).await?,
             }
         }
+    }
+
+    /// One of the attempts after the first.
+    async fn try_again<A: Serialize + Sync>(
+        &self,
+        bound: &Bound,
+        method: &Selected,
+        arguments: &A,
+        within: Duration,
+    ) -> Outcome {
+        let attempt = bound.attempt(method.which(), arguments, within);
+        let mut ended = attempt.with_notes(self.notes()).await;
+        self.note_reply(&mut ended);
+        ended
     }
 
     async fn bind_within(&self, end: Instant, method: &Selected) -> Result<Bound, CallError> {
@@ -447,8 +474,11 @@ impl Call for Remote {
     where
         A: Serialize + Send + Sync + 'static,
     {
-        if let At::Errand(errand) = &self.at {
-            self.permitted(&errand.chunk, &Selected::Number(method))?;
+        if self.is_attended() {
+            return self.attend_sending(method, arguments).await;
+        }
+        if let Some(chunk) = self.chunk() {
+            self.permitted(chunk, &Selected::Number(method))?;
         }
         let selected = Selected::Number(method);
         if let Origin::Local(servant) = &self.shared().origin {
@@ -461,7 +491,7 @@ impl Call for Remote {
                 Some(bound) => bound,
                 None => self.bind_within(attempts.end, &selected).await?,
             };
-            let posted = match bound.post(method, &arguments, attempts.left()) {
+            let posted = match bound.post(method, &arguments, attempts.left(), self.notes()) {
                 Ok(posted) => bound.posted(posted).await,
                 Err(NotSent::Full(_)) => {
                     if tokio::time::timeout_at(attempts.end, bound.wait_for_room())

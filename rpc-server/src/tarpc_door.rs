@@ -1,11 +1,12 @@
 //! The tarpc door: one service for stock tarpc clients, over tarpc's own transport with JSON, at an address of its own.
 
-use std::future::Future;
-use std::io;
-use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll, Waker};
+mod answer;
+mod begin;
 
+use std::future::Future;
+use std::sync::Arc;
+
+use farcall_shared::context::Connection;
 use farcall_shared::net::{Listener, Socket};
 use farcall_shared::uri::Address;
 use futures_util::{FutureExt, StreamExt};
@@ -14,10 +15,11 @@ use serde::de::DeserializeOwned;
 use tarpc::ServerError;
 use tarpc::context::Context;
 use tarpc::server::{BaseChannel, Channel, Serve};
-use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_serde::formats::Json;
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
+
+use answer::answer;
 
 use crate::daemon::{Core, Daemon, DaemonError};
 
@@ -90,6 +92,7 @@ where
     F: Fn(Context, Req) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<Resp, ServerError>> + Send + 'static,
 {
+    let connection = Open(Arc::new(Connection::new(socket.peer())));
     let framed = Framed::new(socket, LengthDelimitedCodec::new());
     let transport = tarpc::serde_transport::new(framed, Json::default());
     let most = core.limits.max_calls_in_flight as usize;
@@ -113,8 +116,9 @@ where
         match request {
             Some(Ok(request)) => {
                 let (run, core) = (run.clone(), Arc::clone(&core));
+                let connection = Arc::clone(&connection.0);
                 let serve = tarpc::server::serve(move |context, request| {
-                    answer(core, run, context, request)
+                    answer(core, connection, run, context, request)
                 });
                 calls.spawn(request.execute(serve));
             }
@@ -129,76 +133,11 @@ where
     let _ = requests.next().now_or_never();
 }
 
-async fn answer<Req, R, F, Fut>(
-    core: Arc<Core>,
-    run: F,
-    context: Context,
-    request: Req,
-) -> Result<R, ServerError>
-where
-    R: Send + 'static,
-    F: Fn(Context, Req) -> Fut,
-    Fut: Future<Output = Result<R, ServerError>> + Send + 'static,
-{
-    if core.closing.is_cancelled() {
-        return Err(draining());
-    }
-    first_on_the_pool(core, run(context, request)).await
-}
+/// A connection, whose session ends with this.
+struct Open(Arc<Connection>);
 
-fn draining() -> ServerError {
-    ServerError::new(
-        io::ErrorKind::Other,
-        "draining: the daemon is shutting down".into(),
-    )
-}
-
-/// tarpc does not say which methods compute, so every call begins in the compute pool and goes on in its task if it waits.
-async fn first_on_the_pool<R: Send + 'static>(
-    core: Arc<Core>,
-    future: impl Future<Output = Result<R, ServerError>> + Send + 'static,
-) -> Result<R, ServerError> {
-    let mut future = Box::pin(AssertUnwindSafe(future).catch_unwind().map(|result| {
-        result.unwrap_or_else(|_| {
-            Err(ServerError::new(
-                io::ErrorKind::Other,
-                "the method panicked".into(),
-            ))
-        })
-    }));
-    let runtime = tokio::runtime::Handle::current();
-    let (begin, begun) = oneshot::channel();
-    let job = Box::new(move || {
-        // Nobody waits: the caller cancelled it while it was queued.
-        if begin.is_closed() {
-            return;
-        }
-        let _inside = runtime.enter();
-        let first = future
-            .as_mut()
-            .poll(&mut TaskContext::from_waker(Waker::noop()));
-        let _ = begin.send(match first {
-            Poll::Ready(result) => Begun::Over(result),
-            Poll::Pending => Begun::Waits(future),
-        });
-    });
-    if let Err((full, _)) = core.pool.submit(job) {
-        let text = format!(
-            "overloaded: {} compute calls are waiting here already",
-            full.waiting
-        );
-        return Err(ServerError::new(io::ErrorKind::WouldBlock, text));
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.end();
     }
-    match begun.await {
-        Ok(Begun::Over(result)) => result,
-        // Here, so that a cancel that ends this future ends the method, too.
-        Ok(Begun::Waits(future)) => future.await,
-        Err(_) => Err(draining()),
-    }
-}
-
-/// A call after its first poll.
-enum Begun<R, F> {
-    Over(R),
-    Waits(F),
 }

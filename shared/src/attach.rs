@@ -13,6 +13,7 @@ use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
 use serde::ser::{Error as _, SerializeMap};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::context::Notes;
 use crate::error::Target;
 use crate::reference::Reference;
 use crate::streaming::{Incoming, Source};
@@ -32,6 +33,8 @@ pub enum Attachment {
     Outgoing(Box<dyn Source>),
     /// A stream that arrives.
     Incoming(Incoming),
+    /// What is said beside the value, and no value has the place of; behind all others.
+    Notes(Box<Notes>),
 }
 
 impl fmt::Debug for Attachment {
@@ -40,6 +43,7 @@ impl fmt::Debug for Attachment {
             Self::Reference(reference) => f.debug_tuple("Reference").field(reference).finish(),
             Self::Outgoing(_) => f.write_str("Outgoing"),
             Self::Incoming(_) => f.write_str("Incoming"),
+            Self::Notes(notes) => notes.fmt(f),
         }
     }
 }
@@ -145,6 +149,13 @@ pub fn reading<T>(
     };
     let _restore = Restore(READING.replace(Some(scope)));
     read()
+}
+
+/// Leaves notes with what was written last.
+pub(crate) fn add(notes: Notes) {
+    let attachment = Attachment::Notes(Box::new(notes));
+    WRITTEN.with_borrow_mut(|written| written.push(attachment));
+    COUNT.set(COUNT.get() + 1);
 }
 
 /// What is left of the attachments that are being read, in their order: for who passes the value on unread.

@@ -131,6 +131,9 @@ pub enum NotSent {
     /// As many calls as allowed are in flight on the connection.
     #[error("{0} calls are in flight on this connection already")]
     Full(usize),
+    /// A hook of this side's refused it.
+    #[error("{0}")]
+    Refused(String),
     /// There is no runtime for the functions that wait.
     #[error("{0}")]
     NoRuntime(String),

@@ -2,9 +2,11 @@
 
 pub mod attach;
 pub mod call;
+pub mod context;
 pub mod daemon;
 pub mod descriptor;
 pub mod error;
+pub mod hook;
 pub mod link;
 pub mod names;
 pub mod net;

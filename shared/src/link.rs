@@ -37,6 +37,7 @@ pub use open::{Identity, OpenError, accept, connect};
 use tokio::runtime;
 use tokio_util::task::TaskTracker;
 
+use crate::hook::Hooks;
 use crate::net::Peer;
 use crate::object::Object;
 use crate::wire::status::Refusal;
@@ -68,6 +69,11 @@ pub trait Host: Send + Sync + 'static {
 
     /// Where those tasks run: they may begin on threads that belong to no runtime.
     fn runtime(&self) -> &runtime::Handle;
+
+    /// What is around the calls of all objects; none by default.
+    fn hooks(&self) -> Hooks {
+        Hooks::default()
+    }
 }
 
 /// An object in a host's table.

@@ -2,6 +2,8 @@
 
 mod dynamic;
 mod ending;
+mod hooked;
+mod instances;
 mod laps;
 mod pace;
 mod scratch;
@@ -13,6 +15,7 @@ use std::time::{Duration, Instant};
 
 pub use dynamic::{Arguments, DynamicObject};
 pub(crate) use ending::panic_text;
+pub(crate) use hooked::Hooked;
 pub use laps::Laps;
 pub use scratch::{Scratch, Spare};
 pub(crate) use servant::WeakServant;

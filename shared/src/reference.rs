@@ -107,7 +107,7 @@ impl<'de> Deserialize<'de> for Reference {
         match attach::deserialize::<D, u16>(deserializer, NAME)?.attachment {
             Attachment::Reference(reference) => Ok(reference),
             _ => Err(serde::de::Error::custom(
-                "a stream stands where an object is expected",
+                "something else stands where an object is expected",
             )),
         }
     }

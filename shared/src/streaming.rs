@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::attach::{self, Attachment};
+use crate::context;
 use crate::descriptor::Runs;
 use crate::error::{CallError, Failure};
 pub use crate::link::Incoming;
@@ -178,7 +179,10 @@ impl<T: Serialize + Send + 'static> Serialize for Streaming<T> {
                 Origin::Here(values) => values.lock().take().ok_or(SENT)?,
                 Origin::There(arrived) => Box::new(arrived.lock().take().ok_or(SENT)?),
             };
-            Ok(Attachment::Outgoing(Box::new(Encoded(values))))
+            Ok(Attachment::Outgoing(Box::new(Encoded {
+                values: Some(values),
+                context: context::Context::current().map(|call| call.of_stream()),
+            })))
         })
     }
 }
@@ -190,8 +194,8 @@ impl<'de, T: DeserializeOwned + 'static> Deserialize<'de> for Streaming<T> {
             Attachment::Incoming(items) => items,
             // Within this process.
             Attachment::Outgoing(source) => Incoming::local(source),
-            Attachment::Reference(_) => {
-                let text = "an object stands where a stream is expected";
+            Attachment::Reference(_) | Attachment::Notes(_) => {
+                let text = "something else stands where a stream is expected";
                 return Err(serde::de::Error::custom(text));
             }
         };
@@ -229,7 +233,19 @@ pub struct Place<'a> {
 }
 
 /// Values that are written as items.
-struct Encoded<T>(Box<dyn Values<T>>);
+struct Encoded<T> {
+    /// Taken when it is dropped.
+    values: Option<Box<dyn Values<T>>>,
+    /// The call that gave them, which they are a part of.
+    context: Option<context::Context>,
+}
+
+impl<T> Drop for Encoded<T> {
+    fn drop(&mut self) {
+        let values = self.values.take();
+        context::run_in(&mut self.context, || drop(values));
+    }
+}
 
 impl<T: Serialize + 'static> Source for Encoded<T> {
     fn poll_item(
@@ -237,18 +253,24 @@ impl<T: Serialize + 'static> Source for Encoded<T> {
         cx: &mut Context<'_>,
         item: &mut Place<'_>,
     ) -> Poll<Option<Result<(), Refusal>>> {
-        self.0.poll_value(cx).map(|value| {
-            Some(value?.and_then(|value| {
-                let (bytes, lent) = item.frames.parts();
-                let (codec, limit) = (item.codec, item.limit);
-                attach::writing(|| codec.encode_lending(&Blob(value), bytes, lent, limit))
-                    .map_err(|e| unsendable(&e))
-            }))
+        let Self { values, context } = self;
+        let Some(values) = values else {
+            return Poll::Ready(None);
+        };
+        let mut write = |value| {
+            let (bytes, lent) = item.frames.parts();
+            let (codec, limit) = (item.codec, item.limit);
+            attach::writing(|| codec.encode_lending(&Blob(value), bytes, lent, limit))
+                .map_err(|e| unsendable(&e))
+        };
+        context::run_in(context, || {
+            let polled = values.poll_value(cx);
+            polled.map(|value| Some(value?.and_then(&mut write)))
         })
     }
 
     fn runs(&self) -> Runs {
-        self.0.runs()
+        self.values.as_ref().map_or(Runs::Async, |it| it.runs())
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use farcall_shared::attach;
+use farcall_shared::context::Context;
 use farcall_shared::descriptor::Descriptor;
 use farcall_shared::error::{CallError, Failure, NotSent, Target, Unknown};
 use farcall_shared::object::{Answer, Encoded, Laps, Object, Request, Scratch, Spare, Started};
@@ -138,6 +139,11 @@ async fn finish(begun: Begun) -> Answer {
         Begun::Over(answer) => answer,
         Begun::Goes(Started::Waits(future)) => future.await,
         Begun::Goes(Started::Computes(work)) => {
+            let context = Context::current();
+            let work = move || match context {
+                Some(context) => context.run(work),
+                None => work(),
+            };
             let computed = Peers::current().tasks().spawn_blocking(work).await;
             let ended = |e| {
                 Err(Refusal::new(

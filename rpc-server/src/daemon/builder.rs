@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use farcall_shared::daemon::{DAEMON, DaemonInfo};
+use farcall_shared::hook::{Hook, Hooks};
 use farcall_shared::link::{Identity, Limits};
 use farcall_shared::net::Listener;
 use farcall_shared::uri::{Address, with_default_port};
@@ -33,6 +34,7 @@ pub struct Builder {
     max_connections: usize,
     max_objects: usize,
     grace: Duration,
+    hooks: Hooks,
 }
 
 impl Default for Builder {
@@ -46,6 +48,7 @@ impl Default for Builder {
             max_connections: 10_000,
             max_objects: 1_000_000,
             grace: Duration::from_secs(30),
+            hooks: Hooks::default(),
         }
     }
 }
@@ -93,6 +96,12 @@ impl Builder {
         self
     }
 
+    /// Puts a hook around all calls that reach an object here, inside of those that were added before.
+    pub fn hook(mut self, hook: impl Hook) -> Self {
+        self.hooks = self.hooks.with(hook);
+        self
+    }
+
     /// Bounds of each connection.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -133,6 +142,7 @@ impl Builder {
             limits: self.limits,
             max_connections: self.max_connections,
             grace: self.grace,
+            hooks: self.hooks,
             links: Mutex::default(),
             connections: Arc::new(Semaphore::new(self.max_connections)),
             runtime: tokio::runtime::Handle::current(),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use farcall_shared::daemon::DaemonInfo;
 use farcall_shared::descriptor::Descriptor;
+use farcall_shared::hook::Hooks;
 use farcall_shared::link::{self, Host, Hosted, Identity, Job, Limits, Link};
 use farcall_shared::net::{Listener, Peer, Socket};
 use farcall_shared::uri::{Address, ObjectUri};
@@ -36,6 +37,7 @@ pub(crate) struct Core {
     pub(crate) limits: Limits,
     pub(super) max_connections: usize,
     pub(super) grace: Duration,
+    pub(crate) hooks: Hooks,
     pub(super) names: Names,
     pub(super) links: Mutex<Slab<Link>>,
     /// A permit for each connection, from the moment it is accepted.
@@ -182,6 +184,10 @@ impl Host for Visible {
 
     fn runtime(&self) -> &runtime::Handle {
         &self.0.runtime
+    }
+
+    fn hooks(&self) -> Hooks {
+        self.0.hooks.clone()
     }
 }
 

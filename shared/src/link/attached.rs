@@ -8,6 +8,7 @@ use super::held::Held;
 use super::producer::Pumps;
 use super::shared::{Shared, State};
 use crate::attach::{Attachment, MAX_ATTACHED};
+use crate::context::Notes;
 use crate::reference::{Reference, Referent};
 use crate::streaming::Incoming;
 use crate::wire::attached::{self, AttachedError, Entry};
@@ -66,10 +67,7 @@ impl State {
         room: usize,
     ) -> Result<(), String> {
         if !shared.remote.two_way {
-            return Err("the peer's version knows no references and no streams".into());
-        }
-        if self.host.is_none() {
-            return Err("references and streams do not travel on this connection".into());
+            return Err("the peer's version knows no references, streams and metadata".into());
         }
         let (mut bytes, mut exports, mut streams) = (4, 0, 0);
         for attachment in attachments {
@@ -82,11 +80,16 @@ impl State {
                     Referent::Uri(uri) => bytes += uri.len(),
                     _ => exports += 1,
                 },
-                _ => streams += 1,
+                Attachment::Notes(notes) => bytes += notes_bytes(notes),
+                Attachment::Outgoing(_) | Attachment::Incoming(_) => streams += 1,
             }
         }
+        if self.host.is_none() && exports + streams > 0 {
+            return Err("references and streams do not travel on this connection".into());
+        }
         if bytes > room {
-            return Err("its references and streams are over the limit of a message".into());
+            let text = "its references, streams and metadata are over the limit of a message";
+            return Err(text.into());
         }
         let limits = &shared.limits;
         if self.exports.len() + exports > limits.max_exports as usize {
@@ -113,6 +116,7 @@ impl State {
             }
             Attachment::Outgoing(source) => source,
             Attachment::Incoming(incoming) => incoming.into_source(),
+            Attachment::Notes(notes) => return put_notes(&notes, &mut to.list),
         };
         let stream = self.producers.add();
         attached::put(&mut to.list, &Entry::Stream(stream));
@@ -145,10 +149,11 @@ impl Shared {
     /// What no peer may send.
     pub(super) fn read_list(self: &Arc<Self>, mut list: &[u8]) -> Result<Arrived, String> {
         let mut arrived = Arrived::default();
+        let mut notes = Notes::default();
         loop {
             match attached::next(&mut list) {
-                Ok(None) => return Ok(arrived),
-                Ok(Some(entry)) => match self.read_entry(entry)? {
+                Ok(None) => break,
+                Ok(Some(entry)) => match self.read_entry(entry, &mut notes)? {
                     Ok(None) => {}
                     Ok(Some(_)) if arrived.attachments.len() == MAX_ATTACHED => {
                         let most = "more references and streams in one value than there may be";
@@ -164,11 +169,17 @@ impl Shared {
                 Err(e) => return Err(e.to_string()),
             }
         }
+        if !notes.is_empty() {
+            let notes = Attachment::Notes(Box::new(notes));
+            arrived.attachments.push(notes);
+        }
+        Ok(arrived)
     }
 
     fn read_entry(
         self: &Arc<Self>,
         entry: Entry<'_>,
+        notes: &mut Notes,
     ) -> Result<Result<Option<Attachment>, Refusal>, String> {
         let reference = |to| {
             Ok(Ok(Some(Attachment::Reference(Reference {
@@ -204,7 +215,31 @@ impl Shared {
                     Ok(Err(Refusal::new(Status::Overloaded, text)))
                 }
             },
-            Entry::Metadata(..) | Entry::Correlation(_) => Ok(Ok(None)),
+            Entry::Metadata(key, value) => Ok(match notes.metadata.set(key, value) {
+                Ok(()) => Ok(None),
+                Err(e) => Err(Refusal::new(Status::TooLarge, e.to_string())),
+            }),
+            Entry::Correlation(id) => {
+                // The first one counts.
+                let _ = notes.correlation.set(u128::from_be_bytes(id));
+                Ok(Ok(None))
+            }
         }
+    }
+}
+
+/// The bytes of their entries.
+fn notes_bytes(notes: &Notes) -> usize {
+    let metadata = notes.metadata.iter();
+    let bytes = metadata.map(|(key, value)| ENTRY_BYTES + key.len() + value.len());
+    bytes.sum::<usize>() + ENTRY_BYTES + size_of::<u128>()
+}
+
+fn put_notes(notes: &Notes, list: &mut Vec<u8>) {
+    for (key, value) in notes.metadata.iter() {
+        attached::put(list, &Entry::Metadata(key, value));
+    }
+    if let Some(id) = notes.correlation.get() {
+        attached::put(list, &Entry::Correlation(id.to_be_bytes()));
     }
 }

@@ -1,13 +1,11 @@
 //! Many calls of one method that came in one message: run one after the other by one thread of the compute pool.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-
-use tokio::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Hosted;
 use crate::attach::{self, Attachment};
+use crate::context::{self, Call, Cancellation, Connection, Notes, Place};
 use crate::descriptor::{Descriptor, Runs};
 use crate::object::{Answer, Laps, Object, Request, Scratch, Selected, Spare, Started};
 use crate::wire::batch::{RESULT_HEADER_BYTES, next_call, put_result};
@@ -33,24 +31,30 @@ pub(super) struct Batch {
     pub(super) method: u16,
     pub(super) codec: Codec,
     pub(super) calls: Vec<u8>,
-    pub(super) began: Instant,
-    pub(super) within_ms: u32,
+    pub(super) connection: Arc<Connection>,
+    pub(super) known: Call,
+    pub(super) notes: Notes,
     pub(super) max_reply_bytes: usize,
 }
 
 impl Batch {
-    /// Runs them until `stopped` or the deadline; calls that are not started have no result.
-    pub(super) fn run(self, stopped: &AtomicBool, deadline: Instant) -> Answer {
+    /// Runs them until they are stopped or the deadline is over; calls that are not started have no result.
+    pub(super) fn run(self, cancellation: &Cancellation) -> Answer {
         let gone = || Refusal::new(Status::UnknownObject, "the object was taken away");
         let object = self.hosted.object().ok_or_else(gone)?;
         let mut results = Vec::new();
         let (mut spare, mut laps, mut lent) = (Spare::default(), Laps::default(), Vec::new());
         laps.begin();
+        let trace = self.notes.trace;
+        let _here = context::occupy(Some(Arc::new(Place {
+            connection: self.connection,
+            message: Some((cancellation.clone(), self.notes)),
+        })));
         let mut rest = &self.calls[..];
-        let end = deadline.min(Instant::now() + LONG_ENOUGH);
+        let end = self.known.deadline().min(Instant::now() + LONG_ENOUGH);
         let enough = ENOUGH_BYTES.min(self.max_reply_bytes / ENOUGH_PART);
         let mut unseen = 0;
-        while results.len() < enough && !stopped.load(Ordering::Relaxed) {
+        while results.len() < enough && !cancellation.is_stopped() {
             if unseen >= CALLS_PER_LOOK {
                 unseen = 0;
                 if Instant::now() >= end {
@@ -64,9 +68,9 @@ impl Batch {
                 method: Selected::Number(self.method),
                 codec: self.codec,
                 arguments,
-                began: self.began.into_std(),
-                within_ms: self.within_ms,
-                trace: None,
+                began: self.known.began,
+                within_ms: self.known.within_ms,
+                trace: trace.as_ref(),
                 max_result_bytes: self
                     .max_reply_bytes
                     .saturating_sub(results.len() + RESULT_HEADER_BYTES),
@@ -79,7 +83,9 @@ impl Batch {
                     spare: &mut spare,
                     laps: &mut laps,
                 };
+                let here = context::enter(self.known);
                 let (Unseen(more), ended) = run_one(object, request, &mut scratch);
+                drop(here);
                 unseen += more;
                 let attached = attach::take();
                 if let Err(refusal) = ended.and_then(|()| none_of(&attached)) {

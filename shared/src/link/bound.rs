@@ -16,6 +16,7 @@ use super::caller::{Body, Outcome, Outgoing, Pending, Raw, Reply};
 use super::shared::Shared;
 use crate::attach;
 use crate::call::Call;
+use crate::context::Notes;
 use crate::descriptor::{Described, Descriptor};
 use crate::error::{CallError, Failure, NotSent, Target};
 use crate::names::MAX_NAME_BYTES;
@@ -218,6 +219,7 @@ impl Bound {
             method,
             arguments,
             within,
+            notes: None,
             pending: None,
         }
     }
@@ -227,17 +229,17 @@ impl Bound {
         &self,
         method: Which<'_>,
         arguments: &A,
-        within: Duration,
+        (within, notes): (Duration, Option<&Notes>),
         waker: &Waker,
     ) -> Result<Pending<'_>, NotSent> {
         let within = self.clamp(within)?;
-        let started = self
-            .shared()
-            .start(&self.outgoing(method, within), arguments, waker)?;
+        let started =
+            self.shared()
+                .start(&self.outgoing(method, within, notes), arguments, waker)?;
         Ok(Pending::new(self.shared(), started))
     }
 
-    /// Sends a one-way call of method number `method`.
+    /// Sends a one-way call of method number `method`, with what is said beside its arguments.
     ///
     /// # Errors
     /// When nothing was sent.
@@ -246,11 +248,11 @@ impl Bound {
         method: u16,
         arguments: &A,
         within: Duration,
+        notes: Option<&Notes>,
     ) -> Result<Posted, NotSent> {
         let within = self.clamp(within)?;
-        self.shared()
-            .send(&self.outgoing(Which::Number(method), within), arguments)
-            .map(Posted)
+        let call = self.outgoing(Which::Number(method), within, notes);
+        self.shared().send(&call, arguments).map(Posted)
     }
 
     /// Waits until a one-way call is in the hands of the operating system.
@@ -265,7 +267,12 @@ impl Bound {
     }
 
     #[inline]
-    fn outgoing<'a>(&self, method: Which<'a>, within: Duration) -> Outgoing<'a> {
+    fn outgoing<'a>(
+        &self,
+        method: Which<'a>,
+        within: Duration,
+        notes: Option<&'a Notes>,
+    ) -> Outgoing<'a> {
         let (method, name, raw) = match method {
             Which::Number(number) => (number, None, None),
             Which::Name(name) => (0, Some(name), None),
@@ -281,6 +288,7 @@ impl Bound {
             name,
             codec: self.0.codec,
             within,
+            notes,
         }
     }
 
@@ -424,10 +432,18 @@ pub struct Attempt<'a, A: ?Sized> {
     method: Which<'a>,
     arguments: &'a A,
     within: Duration,
+    notes: Option<&'a Notes>,
     pending: Option<Pending<'a>>,
 }
 
-impl<A: ?Sized> Attempt<'_, A> {
+impl<'a, A: ?Sized> Attempt<'a, A> {
+    /// The same, with what is said beside the arguments.
+    #[inline]
+    pub fn with_notes(mut self, notes: Option<&'a Notes>) -> Self {
+        self.notes = notes;
+        self
+    }
+
     /// When it was sent, to the millisecond, if it was.
     pub fn began(&self) -> Option<Instant> {
         self.pending.as_ref().map(Pending::began)
@@ -443,9 +459,12 @@ impl<A: Serialize + ?Sized> Future for Attempt<'_, A> {
         if let Some(pending) = &mut this.pending {
             return Pin::new(pending).poll(cx);
         }
-        let started = this
-            .bound
-            .start(this.method, this.arguments, this.within, cx.waker());
+        let started = this.bound.start(
+            this.method,
+            this.arguments,
+            (this.within, this.notes),
+            cx.waker(),
+        );
         match started {
             Ok(pending) => {
                 this.pending = Some(pending);
@@ -523,7 +542,7 @@ impl Call for Bound {
     where
         A: Serialize + Send + Sync + 'static,
     {
-        let written = match self.post(method, &arguments, DEADLINE) {
+        let written = match self.post(method, &arguments, DEADLINE, None) {
             Ok(posted) => self.posted(posted).await,
             Err(reason) => Err(reason),
         };

@@ -1,18 +1,19 @@
 //! The called side: finds the object and method of a call, starts it, and keeps track of what runs.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::batch::{self, Batch};
 use super::held::EXPORT_MARK;
-use super::shared::{Parked, Running, RunningKind, Shared};
+use super::shared::{Parked, Running, Shared};
 use super::{Host, Hosted, Job};
-use crate::attach;
+use crate::attach::{self, Attachment};
+use crate::context::{self, Call, Cancellation, Context, Notes, Occupied, Place, Scoped};
 use crate::descriptor::{Descriptor, MAX_METHODS, did_you_mean};
-use crate::object::{Answer, Laps, Object, Request, Scratch, Selected, Spare, Started};
+use crate::object::{Answer, Hooked, Laps, Object, Request, Scratch, Selected, Spare, Started};
 use crate::wire::attached;
 use crate::wire::codec::Codec;
 use crate::wire::cut;
@@ -30,6 +31,12 @@ pub(super) struct Callee {
     table_entries: usize,
     /// The clock of the calls that run here.
     laps: Laps,
+    /// Where they run, unless they do.
+    place: Option<Arc<Place>>,
+    /// What the caller said beside the arguments of the call that is about to start.
+    notes: Option<Box<Notes>>,
+    /// The context of the call that was just started, if anybody asked for it.
+    asked: Option<Context>,
     max_deadline_ms: u32,
 }
 
@@ -96,7 +103,14 @@ pub(super) type Fault = String;
 
 impl Callee {
     pub(super) fn new(shared: Arc<Shared>, host: Option<Arc<dyn Host>>) -> Self {
+        let place = Place {
+            connection: Arc::clone(&shared.connection),
+            message: None,
+        };
         Self {
+            place: Some(Arc::new(place)),
+            notes: None,
+            asked: None,
             max_deadline_ms: u32::try_from(shared.limits.max_deadline.as_millis())
                 .unwrap_or(u32::MAX),
             shared,
@@ -110,6 +124,18 @@ impl Callee {
     /// Calls are handled from now on.
     pub(super) fn begin(&mut self) {
         self.laps.begin();
+    }
+
+    /// Calls may be handled from now on until this is [given back](Self::depart).
+    #[inline]
+    pub(super) fn arrive(&mut self) -> Occupied {
+        context::occupy(self.place.take())
+    }
+
+    /// No further calls for now.
+    #[inline]
+    pub(super) fn depart(&mut self, here: Occupied) {
+        self.place = here.leave();
     }
 
     pub(super) fn bind(&mut self, bind: &Bind<'_>, replies: &mut Vec<u8>) -> Result<(), Fault> {
@@ -180,7 +206,7 @@ impl Callee {
         frame::begin_reply(&mut replies.bytes, Status::Done as u16, call.id);
         match self.start(call, replies, now, running) {
             Ok(Started::Done(Ok(()))) if !oneway => {
-                if attach::any() {
+                if attach::any() || self.asked.is_some() {
                     self.attach_to_reply(call, replies, before);
                     return Ok(());
                 }
@@ -228,16 +254,33 @@ impl Callee {
             self.refuse(&plain, &refusal, &mut replies.bytes);
             return Ok(());
         }
+        let mut attachments = arrived.attachments;
+        if let Some(Attachment::Notes(notes)) =
+            attachments.pop_if(|last| matches!(last, Attachment::Notes(_)))
+        {
+            self.notes = Some(notes);
+        }
         let codec = self.codec(call);
         let target = format!("an argument from {}", self.shared.peer).into();
-        attach::reading(codec, target, arrived.attachments, || {
+        let called = attach::reading(codec, target, attachments, || {
             self.call(&plain, replies, now)
-        })
+        });
+        // What was refused before its start has no use for them.
+        self.notes = None;
+        called
     }
 
-    /// Puts the list of attachments behind the reply that was just encoded.
+    /// Puts the list of attachments behind the reply that was just encoded, if there are any.
     #[cold]
-    fn attach_to_reply(&self, call: &CallFrame<'_>, replies: &mut Frames, before: Mark) {
+    fn attach_to_reply(&mut self, call: &CallFrame<'_>, replies: &mut Frames, before: Mark) {
+        let said = self.asked.take().and_then(|context| context.take_reply());
+        if let Some(notes) = said.filter(|_| self.shared.remote.two_way) {
+            attach::add(notes);
+        }
+        if !attach::any() {
+            replies.end(before);
+            return;
+        }
         let codec = self.codec(call);
         let attachments = attach::take();
         let mut state = self.shared.state.lock();
@@ -282,13 +325,14 @@ impl Callee {
         now: Instant,
         running: usize,
     ) -> Result<Started, Refusal> {
+        let known = self.known(call, now);
         let found = find_method(&self.shared, &mut self.handles, call, running)?;
         let request = Request {
             method: found.method,
             codec: found.codec,
             arguments: call.body,
-            began: now.into_std(),
-            within_ms: call.deadline_ms.min(self.max_deadline_ms),
+            began: known.began,
+            within_ms: known.within_ms,
             trace: call.trace.as_ref(),
             max_result_bytes: max_result_bytes(&self.shared),
         };
@@ -299,7 +343,24 @@ impl Callee {
             spare: found.spare,
             laps: &mut self.laps,
         };
-        Ok(found.object.start(request, scratch))
+        let here = if call.trace.is_none() && self.notes.is_none() {
+            context::enter(known)
+        } else {
+            let notes = notes(call, self.notes.take());
+            context::resume(context_of(&self.shared, known, notes))
+        };
+        let started = found.object.start(request, scratch);
+        self.asked = here.leave();
+        Ok(started)
+    }
+
+    /// What is known of a call before anybody asks.
+    #[inline]
+    fn known(&self, call: &CallFrame<'_>, now: Instant) -> Call {
+        Call {
+            began: now.into_std(),
+            within_ms: call.deadline_ms.min(self.max_deadline_ms),
+        }
     }
 
     /// How the call's arguments and result are written.
@@ -318,44 +379,44 @@ impl Callee {
         now: Instant,
         running: usize,
     ) -> Result<(), Refusal> {
+        let known = self.known(call, now);
         let found = find_method(&self.shared, &mut self.handles, call, running)?;
-        let within_ms = call.deadline_ms.min(self.max_deadline_ms);
         let batch = Batch {
             method: batch::method(found.object.descriptor(), found.method)?,
             hosted: Arc::clone(found.hosted),
             codec: found.codec,
             calls: call.body.to_vec(),
-            began: now,
-            within_ms,
+            connection: Arc::clone(&self.shared.connection),
+            known,
+            notes: notes(call, self.notes.take()),
             max_reply_bytes: max_result_bytes(&self.shared),
         };
-        let deadline = now + Duration::from_millis(within_ms.into());
-        self.compute(call, deadline, move |stopped| batch.run(stopped, deadline))
+        let cancellation = Cancellation::new(known.deadline());
+        self.compute(call, cancellation, move |stopped| batch.run(stopped))
     }
 
     /// Has work of a call done in the compute pool.
     fn compute(
         &self,
         call: &CallFrame<'_>,
-        deadline: Instant,
-        work: impl FnOnce(&AtomicBool) -> Answer + Send + 'static,
+        cancellation: Cancellation,
+        work: impl FnOnce(&Cancellation) -> Answer + Send + 'static,
     ) -> Result<(), Refusal> {
         let host = self.host.as_ref().ok_or_else(no_host)?;
         let id = call.id;
         let codec = self.codec(call);
-        let stopped = Arc::new(AtomicBool::new(false));
-        let stop = RunningKind::Computes(Arc::clone(&stopped));
-        let use_of_id = self.shared.admit(id, call.flags & flag::ONEWAY != 0, stop);
+        let oneway = call.flags & flag::ONEWAY != 0;
+        let use_of_id = self.shared.admit(id, oneway, &cancellation);
         let shared = Arc::clone(&self.shared);
         let job: Job = Box::new(move || {
-            if stopped.load(Ordering::Relaxed) {
+            if cancellation.is_stopped() {
                 return;
             }
-            let answer = if Instant::now() >= deadline {
+            let answer = if cancellation.is_cancelled() {
                 let text = "its deadline was over before a thread was free";
                 Err(Refusal::new(Status::Expired, text))
             } else {
-                work(&stopped)
+                work(&cancellation)
             };
             shared.finish(id, use_of_id, codec, answer);
         });
@@ -368,18 +429,22 @@ impl Callee {
     }
 
     /// Sees to a call that did not end at once; gives the refusal if it could not be kept.
-    fn follow(&self, call: &CallFrame<'_>, started: Started, now: Instant) -> Option<Refusal> {
+    fn follow(&mut self, call: &CallFrame<'_>, started: Started, now: Instant) -> Option<Refusal> {
+        let asked = self.asked.take();
         let Some(host) = &self.host else {
             return Some(no_host());
         };
         let (id, oneway) = (call.id, call.flags & flag::ONEWAY != 0);
-        let within = Duration::from_millis(call.deadline_ms.min(self.max_deadline_ms).into());
-        let deadline = now + within;
+        let context = asked.unwrap_or_else(|| {
+            let known = self.known(call, now);
+            context_of(&self.shared, known, Notes::default())
+        });
         match started {
             Started::Done(end) => end.err(),
             Started::Waits(future) => {
-                let stop = RunningKind::Waits(None);
-                let use_of_id = self.shared.admit(id, oneway, stop);
+                let deadline = Instant::from_std(context.deadline());
+                let use_of_id = self.shared.admit(id, oneway, &context.cancellation());
+                let future = Scoped::new(context.clone(), future);
                 let shared = Arc::clone(&self.shared);
                 let codec = self.codec(call);
                 let task = host.tasks().spawn(async move {
@@ -388,7 +453,7 @@ impl Callee {
                         shared.wait_until_taken().await;
                     }
                     let answer = match tokio::time::timeout_at(deadline + SLACK, future).await {
-                        Ok(answer) => answer,
+                        Ok(answer) => with_notes(answer, &context, &shared),
                         Err(_) => Err(Refusal::new(Status::Cancelled, "its deadline is over")),
                     };
                     shared.finish(id, use_of_id, codec, answer);
@@ -396,7 +461,15 @@ impl Callee {
                 self.shared.stop_with(id, use_of_id, task.abort_handle());
                 None
             }
-            Started::Computes(work) => self.compute(call, deadline, |_| work()).err(),
+            Started::Computes(work) => {
+                let cancellation = context.cancellation();
+                let shared = Arc::clone(&self.shared);
+                let work = move |_: &Cancellation| {
+                    let answer = context.run(work);
+                    with_notes(answer, &context, &shared)
+                };
+                self.compute(call, cancellation, work).err()
+            }
         }
     }
 }
@@ -421,6 +494,30 @@ impl Callee {
             }
         }
     }
+}
+
+/// The context of a call that nobody asked for yet.
+#[cold]
+fn context_of(shared: &Shared, known: Call, notes: Notes) -> Context {
+    let connection = Arc::clone(&shared.connection);
+    let cancellation = Cancellation::new(known.deadline());
+    Context::new(connection, known, cancellation, notes)
+}
+
+/// What the caller said beside the arguments.
+fn notes(call: &CallFrame<'_>, said: Option<Box<Notes>>) -> Notes {
+    let mut notes = said.map(|said| *said).unwrap_or_default();
+    notes.trace = call.trace;
+    notes
+}
+
+/// An answer with what is said beside the result.
+fn with_notes(answer: Answer, context: &Context, shared: &Shared) -> Answer {
+    let mut answer = answer?;
+    let said = context.take_reply().filter(|_| shared.remote.two_way);
+    let said = said.map(|notes| Attachment::Notes(Box::new(notes)));
+    answer.attachments.extend(said);
+    Ok(answer)
 }
 
 #[inline]
@@ -493,13 +590,17 @@ impl Callee {
             let text = format!("codec {} is unknown to this version", bind.codec);
             return Err(Refusal::new(Status::BadArguments, text));
         };
-        let hosted = match bind.object.strip_prefix(EXPORT_MARK) {
+        let mut hosted = match bind.object.strip_prefix(EXPORT_MARK) {
             Some(number) => self.shared.handed_out(number)?,
             None => {
                 let host = self.host.as_deref().ok_or_else(no_host)?;
                 host.object(bind.object, bind.incarnation)?
             }
         };
+        let hooks = self.host.as_deref().map(Host::hooks).unwrap_or_default();
+        if !hooks.is_empty() {
+            hosted = Arc::new(Hooked::new(hosted, hooks, bind.object));
+        }
         let object = hosted.object().ok_or_else(taken_away)?;
         let methods = match_methods(object.descriptor(), bind);
         Ok(Handle::Ready {
@@ -654,7 +755,7 @@ impl Shared {
     }
 
     /// Notes a call that goes on after its start; one-way calls have no id and are only counted.
-    fn admit(&self, id: u32, oneway: bool, kind: RunningKind) -> u64 {
+    fn admit(&self, id: u32, oneway: bool, cancellation: &Cancellation) -> u64 {
         self.running.fetch_add(1, Ordering::Relaxed);
         if oneway {
             return 0;
@@ -662,7 +763,12 @@ impl Shared {
         let mut state = self.state.lock();
         state.started += 1;
         let use_of_id = state.started;
-        state.running.insert(id, Running { use_of_id, kind });
+        let running = Running {
+            use_of_id,
+            cancellation: cancellation.clone(),
+            task: None,
+        };
+        state.running.insert(id, running);
         use_of_id
     }
 
@@ -683,7 +789,7 @@ impl Shared {
         if let Some(running) = state.running.get_mut(&id)
             && running.use_of_id == use_of_id
         {
-            running.kind = RunningKind::Waits(Some(task));
+            running.task = Some(task);
         }
     }
 

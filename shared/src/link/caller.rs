@@ -17,10 +17,11 @@ use super::clock::{NEVER, Tick};
 use super::out::Flush;
 use super::shared::{Shared, State};
 use crate::attach::{self, Attachment};
+use crate::context::{self, Metadata, Notes};
 use crate::error::{NotSent, Unknown};
 use crate::wire::codec::{Codec, EncodeError};
 use crate::wire::frame::{
-    self, CALL_HEADER_BYTES, CallFrame, LENGTH_BYTES, ReplyFrame, flag, flow,
+    self, CALL_HEADER_BYTES, CallFrame, LENGTH_BYTES, ReplyFrame, Trace, flag, flow,
 };
 use crate::wire::frames::{Frames, Mark};
 
@@ -33,6 +34,23 @@ pub enum Outcome {
     NotSent(NotSent),
     /// The callee may have run it.
     Unknown(Unknown),
+}
+
+impl Outcome {
+    /// Takes out what came beside the result.
+    pub fn take_metadata(&mut self) -> Metadata {
+        let Self::Reply(Reply {
+            body: Body::Attached(both),
+            ..
+        }) = self
+        else {
+            return Metadata::default();
+        };
+        match both.1.pop_if(|last| matches!(last, Attachment::Notes(_))) {
+            Some(Attachment::Notes(notes)) => notes.metadata,
+            _ => Metadata::default(),
+        }
+    }
 }
 
 /// An answer: a status and either a result or a text.
@@ -102,6 +120,8 @@ pub(super) struct Outgoing<'a> {
     pub(super) codec: Codec,
     /// How long the caller waits.
     pub(super) within: Duration,
+    /// What is said beside the arguments.
+    pub(super) notes: Option<&'a Notes>,
 }
 
 /// One call in flight.
@@ -232,6 +252,9 @@ impl Shared {
         if is_earliest {
             state.earliest = deadline;
         }
+        if call.notes.is_some() || context::is_known() {
+            self.add_notes(call.notes);
+        }
         if attach::any() {
             self.attach_to_call(guard, Some(id), before, call.codec)?;
             return Ok((id, began));
@@ -275,6 +298,9 @@ impl Shared {
             arguments,
             self.remote.max_message_bytes,
         )?;
+        if call.notes.is_some() || context::is_known() {
+            self.add_notes(call.notes);
+        }
         if attach::any() {
             return self.attach_to_call(state, None, before, call.codec);
         }
@@ -285,6 +311,19 @@ impl Shared {
             self.ask_flush(state);
         }
         Ok(end)
+    }
+
+    /// Leaves with the arguments what is said beside them, and what the call that this one is made in has.
+    #[cold]
+    fn add_notes(&self, said: Option<&Notes>) {
+        let notes = said.cloned().unwrap_or_default();
+        if let Some(id) = context::known_correlation().filter(|_| self.remote.two_way) {
+            // Unless another one was said.
+            let _ = notes.correlation.set(id);
+        }
+        if notes.has_entries() {
+            attach::add(notes);
+        }
     }
 
     /// Puts the list of attachments behind the call that was just encoded; gives the count of bytes written once all of it
@@ -503,6 +542,8 @@ fn put_call<A: Serialize + ?Sized>(
         } => flag::BATCH,
         _ => 0,
     };
+    let trace = trace(call.notes);
+    let traced = trace.map_or(0, |_| flag::TRACE);
     let before = out.mark();
     // Also forgets the header when the arguments' own code panics.
     let mut half = HalfFrame {
@@ -513,12 +554,12 @@ fn put_call<A: Serialize + ?Sized>(
     let start = frame::begin_call(
         &mut half.out.bytes,
         &CallFrame {
-            flags: flags | kind,
+            flags: flags | kind | traced,
             method: call.method,
             id,
             handle: call.handle,
             deadline_ms,
-            trace: None,
+            trace,
             name: call.name,
             body: &[],
         },
@@ -542,6 +583,16 @@ fn put_call<A: Serialize + ?Sized>(
         }
         Err(e) => Err(not_encoded(e)),
     }
+}
+
+/// The trace of a call: what was said, or that of the call it is made in.
+#[inline]
+fn trace(said: Option<&Notes>) -> Option<Trace> {
+    if said.is_none() && !context::is_known() {
+        return None;
+    }
+    let said = said.and_then(|notes| notes.trace);
+    said.or_else(context::known_trace)
 }
 
 #[cold]

@@ -148,7 +148,10 @@ impl Driver {
     fn turn(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
         // Counted once, for all that borrows both it and the driver.
         let shared = Arc::clone(&self.shared);
-        self.read(&shared, cx)?;
+        let here = self.callee.arrive();
+        let read = self.read(&shared, cx);
+        self.callee.depart(here);
+        read?;
         self.write(&shared, cx)?;
         if self.held_back && !self.is_choked() {
             // The socket was not asked for more in this turn, so it would not wake the next one.

@@ -9,7 +9,8 @@ use parking_lot::Mutex;
 use super::bound::{Bind, Bound, Which};
 use super::caller::{Outcome, Reply};
 use super::held::Held;
-use crate::attach;
+use crate::attach::{self, Attachment};
+use crate::context::Context;
 use crate::descriptor::{Described, Descriptor};
 use crate::object::{Answer, Encoded, Object, Request, Scratch, Selected, Started};
 use crate::wire::codec::Codec;
@@ -78,7 +79,9 @@ impl Object for Forward {
             deadline: request.deadline(),
         };
         // Taken now: the scope is gone when the future is polled.
-        let attachments = attach::rest();
+        let mut attachments = attach::rest();
+        let said = Context::current().and_then(|call| call.to_pass_on());
+        attachments.extend(said.map(|notes| Attachment::Notes(Box::new(notes))));
         let to = Arc::clone(&self.to);
         Started::Waits(Box::pin(call.pass(to, bound, attachments)))
     }

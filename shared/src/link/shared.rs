@@ -23,6 +23,7 @@ use super::out::{Flush, Out};
 use super::producer::Producers;
 use super::{Host, Job, Limits};
 use crate::attach::Attachment;
+use crate::context::{Cancellation, Connection};
 use crate::error::NotSent;
 use crate::net::{Peer, Writing};
 use crate::object::{Answer, Encoded};
@@ -51,6 +52,8 @@ pub(super) struct Shared {
     /// Itself.
     me: Weak<Shared>,
     pub(super) peer: Peer,
+    /// What the calls of the peer have in common.
+    pub(super) connection: Arc<Connection>,
     pub(super) remote: Remote,
     pub(super) limits: Limits,
     /// Tick 0.
@@ -124,22 +127,17 @@ pub(super) struct Parked {
 /// A call of the peer that did not end at once.
 pub(super) struct Running {
     pub(super) use_of_id: u64,
-    pub(super) kind: RunningKind,
-}
-
-pub(super) enum RunningKind {
-    /// A task that waits; not yet known between insertion and spawn.
-    Waits(Option<AbortHandle>),
-    /// A job in the compute pool, told not to begin, or not to answer.
-    Computes(Arc<AtomicBool>),
+    /// Has a job in the compute pool not begin, or not answer.
+    pub(super) cancellation: Cancellation,
+    /// Its task, if it waits in one and once that is known.
+    pub(super) task: Option<AbortHandle>,
 }
 
 impl Running {
     pub(super) fn stop(self) {
-        match self.kind {
-            RunningKind::Waits(Some(task)) => task.abort(),
-            RunningKind::Waits(None) => {}
-            RunningKind::Computes(stopped) => stopped.store(true, Ordering::Relaxed),
+        self.cancellation.stop();
+        if let Some(task) = self.task {
+            task.abort();
         }
     }
 }
@@ -207,6 +205,7 @@ impl Shared {
     ) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
+            connection: Arc::new(Connection::new(peer.clone())),
             peer,
             remote,
             limits,
@@ -378,7 +377,7 @@ impl Shared {
         self.driver.wake();
     }
 
-    /// Ends everything: callers learn their outcome, running calls are stopped.
+    /// Ends everything: callers learn their outcome, running calls are stopped, what was kept for the peer is released.
     pub(super) fn close(&self, why: &str) {
         let why: Arc<str> = why.into();
         let mut state = self.state.lock();
@@ -408,5 +407,6 @@ impl Shared {
         wakers.into_iter().for_each(std::task::Waker::wake);
         self.room.notify_waiters();
         self.over.notify_waiters();
+        self.connection.end();
     }
 }

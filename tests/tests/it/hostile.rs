@@ -12,6 +12,7 @@ mod flood;
 mod fuzz;
 mod ids;
 mod neighbour;
+mod notes;
 mod rules;
 mod script;
 mod servers;

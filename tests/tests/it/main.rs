@@ -9,6 +9,7 @@
 
 mod blocking;
 mod calls;
+mod context;
 mod crash;
 mod daemon;
 mod deadlines;
@@ -16,11 +17,15 @@ mod dynamic;
 mod evolution;
 mod fleet;
 mod harness;
+mod hooks;
 mod hostile;
+mod instances;
 mod map_reduce;
+mod metadata;
 mod names;
 mod pool;
 mod proxies;
+mod sessions;
 mod tarpc_peers;
 mod two_way;
 mod unix;

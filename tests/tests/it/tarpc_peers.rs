@@ -1,16 +1,20 @@
 //! tarpc as it comes: its stock clients at our door, its plain services on our daemon.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use farcall::{Arguments, Daemon, DynamicProxy, TarpcStub, Value};
+use farcall::error::Rejection;
+use farcall::{Arguments, CallInfo, Context, Daemon, DynamicProxy, Hook, TarpcStub, Value};
 use serde::{Deserialize, Serialize};
 use tarpc::client::{Config, RpcError};
 use tarpc::context;
 use tarpc::server::Serve;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_serde::formats::Json;
 
 use crate::harness::{Desk as _, Gate, House, assert_ends, assert_unconnected, assert_words, soon};
+use crate::hooks::Clock;
 
 /// The desk as a program sees it that knows tarpc only.
 #[tarpc::service]
@@ -154,6 +158,60 @@ async fn calls_at_the_tarpc_door_are_answered_before_the_daemon_ends() {
     let ((), answered) = soon(async { tokio::join!(house.daemon.shutdown(), meanwhile) }).await;
     assert_eq!(answered.unwrap(), 5);
     assert!(soon(stock.square(context::current(), 3)).await.is_err());
+}
+
+/// Keeps something for each session, and refuses to echo.
+struct Porter(Arc<Semaphore>);
+
+/// What it keeps.
+struct Visit(Arc<Semaphore>);
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        self.0.add_permits(1);
+    }
+}
+
+impl Hook for Porter {
+    fn before(&self, call: &CallInfo) -> Result<(), Rejection> {
+        let here = Context::current().unwrap();
+        assert!(here.peer().to_string().starts_with("127.0.0.1:"));
+        here.session()
+            .get_or_insert_with(|| Visit(Arc::clone(&self.0)));
+        match call.method() {
+            "echo" => Err(Rejection::Unauthorised(format!("no {}", call.service()))),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn calls_at_the_tarpc_door_have_hooks_and_a_session() {
+    let (clock, gone) = (Clock::new("clock"), Arc::new(Semaphore::new(0)));
+    let builder = Daemon::builder().hook(clock.clone());
+    let (house, stock) = door(builder.hook(Porter(Arc::clone(&gone)))).await;
+    soon(stock.square(context::current(), 2)).await.unwrap();
+    assert_eq!(
+        clock.ended(1).await,
+        ["clock: square", "clock: square Done"]
+    );
+    let refused = soon(stock.echo(context::current(), "x".into())).await;
+    server_error(refused, &["unauthorised: no "]);
+    let refused = clock.ended(1).await;
+    assert_eq!(refused[1], "clock: echo Rejected(Unauthorised)");
+    soon(stock.panic(context::current(), "x".into()))
+        .await
+        .unwrap_err();
+    assert_eq!(clock.ended(1).await[1], "clock: panic Failed(Error)");
+
+    let mut hasty = context::current();
+    hasty.deadline = Instant::now() + Duration::from_millis(200);
+    soon(stock.wait(hasty, 1)).await.unwrap_err();
+    assert_eq!(clock.ended(1).await[1], "clock: wait Unknown(Cancelled)");
+    assert_eq!(gone.available_permits(), 0);
+    drop(stock);
+    soon(gone.acquire()).await.unwrap().forget();
+    drop(house);
 }
 
 #[tokio::test]

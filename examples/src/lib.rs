@@ -1,8 +1,10 @@
 //! What the example programs are made of; the programs themselves are in `bin/`.
 
+pub mod chat;
 pub mod contract;
 pub mod crew;
 pub mod factors;
+pub mod hosting;
 pub mod licences;
 pub mod lines;
 pub mod mandelbrot;

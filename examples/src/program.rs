@@ -2,13 +2,17 @@
 
 use std::fmt::{self, Display};
 use std::future::Future;
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, BufRead as _, ErrorKind, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use indicatif::HumanCount;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+/// How many lines of stdin are read ahead.
+const LINES_AHEAD: usize = 64;
 
 /// Ends a program: a failure becomes one line on stderr and exit code 1.
 pub fn exit(program: &str, outcome: anyhow::Result<()>) -> ExitCode {
@@ -36,6 +40,22 @@ pub fn print(text: impl Display) -> anyhow::Result<()> {
         Err(err) if err.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => written.context("cannot write to stdout"),
     }
+}
+
+/// The lines of stdin, as they come; what is no UTF-8 is replaced.
+///
+/// A thread reads them: a program that ends does not wait for it.
+pub fn stdin_lines() -> mpsc::Receiver<String> {
+    let (put, lines) = mpsc::channel(LINES_AHEAD);
+    std::thread::spawn(move || {
+        for line in io::stdin().lock().split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line);
+            if put.blocking_send(line.trim_end().to_owned()).is_err() {
+                break;
+            }
+        }
+    });
+    lines
 }
 
 /// Does `work` unless ctrl-c or SIGTERM comes first; then it is dropped, with all that it holds.

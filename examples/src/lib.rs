@@ -11,4 +11,5 @@ pub mod mandelbrot;
 pub mod picture;
 pub mod program;
 pub mod ring;
+pub mod ticker;
 pub mod words;

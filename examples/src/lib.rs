@@ -9,6 +9,7 @@ pub mod licences;
 pub mod lines;
 pub mod mandelbrot;
 pub mod picture;
+pub mod plugin;
 pub mod program;
 pub mod ring;
 pub mod ticker;

@@ -4,6 +4,7 @@ pub mod chat;
 pub mod contract;
 pub mod crew;
 pub mod factors;
+pub mod files;
 pub mod hosting;
 pub mod licences;
 pub mod lines;

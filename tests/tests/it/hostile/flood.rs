@@ -10,7 +10,7 @@ use farcall_shared::wire::status::Status;
 
 use super::neighbour::Neighbour;
 use super::wire::{
-    BYTES, BYTES_COMPUTED, BYTES_LATER, Raw, Said, WAIT, bind, bind_probe, call, call_with,
+    BYTES, BYTES_COMPUTED, BYTES_LATER, Raw, Said, WAIT, any, bind, bind_probe, call, call_with,
 };
 use crate::crash::child::Child;
 use crate::harness::{DeskProxy, House, soon};
@@ -102,8 +102,12 @@ async fn results_that_wait_for_their_reader_take_little_memory_wherever_they_wer
         let mut answered = 0;
         // It reads nothing, then a few, then nothing, then all.
         for few in [SOME, CALLS] {
-            for _ in 0..1_000 {
+            for round in 0..1_000 {
                 assert_eq!(soon(desk.echo("x".into())).await.as_deref(), Ok("x"));
+                if round % 50 == 0 {
+                    // It takes nothing, and is there.
+                    raw.send(&any(200, &[])).await;
+                }
             }
             while answered < few {
                 match raw.said().await {

@@ -15,6 +15,7 @@ mod neighbour;
 mod rules;
 mod script;
 mod servers;
+mod two_way;
 mod wire;
 
 pub(crate) use wire::{Open, Probe};

@@ -148,25 +148,19 @@ impl Shared {
     /// # Errors
     /// What no peer may send.
     pub(super) fn read_list(self: &Arc<Self>, mut list: &[u8]) -> Result<Arrived, String> {
+        check(list)?;
         let mut arrived = Arrived::default();
         let mut notes = Notes::default();
         loop {
             match attached::next(&mut list) {
                 Ok(None) => break,
                 Ok(Some(entry)) => match self.read_entry(entry, &mut notes)? {
-                    Ok(None) => {}
-                    Ok(Some(_)) if arrived.attachments.len() == MAX_ATTACHED => {
-                        let most = "more references and streams in one value than there may be";
-                        return Err(most.into());
-                    }
-                    Ok(Some(attachment)) => arrived.attachments.push(attachment),
+                    Ok(attachment) => arrived.attachments.extend(attachment),
                     Err(refusal) => arrived.refused = Some(refusal),
                 },
-                Err(e @ AttachedError::Unknown(_)) => {
-                    let text = e.to_string();
-                    arrived.refused = Some(Refusal::new(Status::BadArguments, text));
+                Err(e) => {
+                    arrived.refused = Some(Refusal::new(Status::BadArguments, e.to_string()));
                 }
-                Err(e) => return Err(e.to_string()),
             }
         }
         if !notes.is_empty() {
@@ -241,5 +235,24 @@ fn put_notes(notes: &Notes, list: &mut Vec<u8>) {
     }
     if let Some(id) = notes.correlation.get() {
         attached::put(list, &Entry::Correlation(id.to_be_bytes()));
+    }
+}
+
+/// Sees that a list is one, before anything in it is taken.
+fn check(mut list: &[u8]) -> Result<(), String> {
+    let mut places = 0;
+    loop {
+        match attached::next(&mut list) {
+            Ok(None) if places > MAX_ATTACHED => {
+                return Err(format!(
+                    "{places} references and streams in one value, of which there are at most {MAX_ATTACHED}"
+                ));
+            }
+            Ok(None) => return Ok(()),
+            Ok(Some(entry)) => places += usize::from(entry.has_place()),
+            // Some of a later version's are there that are refused.
+            Err(AttachedError::Unknown(_)) => {}
+            Err(e @ AttachedError::Short) => return Err(e.to_string()),
+        }
     }
 }

@@ -28,7 +28,7 @@ const MAX_CREDIT: i64 = 1 << 32;
 const TURN_BYTES: usize = 32 << 10;
 const TURN_ITEMS: usize = 1024;
 
-/// After so much time a stream sends the items that it has, and goes on one by one: they may take long to compute.
+/// After so much time a stream sends the items that it has, and others get their turn.
 const TURN_TIME: Duration = Duration::from_millis(1);
 
 /// While more than this waits to be written, streams wait too: what else is said on the connection stays quick.
@@ -184,7 +184,10 @@ impl Pumps {
                 stream,
                 source: Some(source),
                 codec,
-                most_items: 1,
+                most_items: match runs {
+                    Runs::Async => TURN_ITEMS,
+                    Runs::Compute => 1,
+                },
                 end: None,
             };
             match runs {
@@ -202,7 +205,7 @@ struct Pump {
     /// Gone at its end.
     source: Option<Box<dyn Source>>,
     codec: Codec,
-    /// Items of the next turn: many once they are seen to come quickly, so that a slow one does not hold up those before it.
+    /// How many items are sent together. What computes may wait for ever inside of its next item, so each is sent at once.
     most_items: usize,
     /// How it ended, once it did by itself.
     end: Option<Result<(), Refusal>>,
@@ -221,14 +224,19 @@ struct Turn {
 
 impl Pump {
     async fn run(mut self) {
+        let (mut began, mut items) = (Instant::now(), 0);
         while let Some(mut turn) = poll_fn(|cx| self.poll_turn(cx)).await {
+            items += turn.count;
             let end = turn.end.take();
             let put = self.put(turn);
             if end.is_some() || put.is_err() {
                 self.end = Some(put.and(end.unwrap_or(Ok(()))));
                 return;
             }
-            yield_once().await;
+            if items >= TURN_ITEMS || began.elapsed() >= TURN_TIME {
+                yield_once().await;
+                (began, items) = (Instant::now(), 0);
+            }
         }
     }
 
@@ -258,12 +266,11 @@ impl Pump {
         let began = Instant::now();
         loop {
             let used = turn.frames.len();
-            if turn.count > 0 && began.elapsed() >= TURN_TIME {
-                self.most_items = 1;
-                return Poll::Ready(());
-            }
-            if used as i64 >= credit || used >= TURN_BYTES || turn.count >= self.most_items {
-                self.most_items = TURN_ITEMS.min(2 * self.most_items);
+            if used as i64 >= credit
+                || used >= TURN_BYTES
+                || turn.count >= self.most_items
+                || turn.count > 0 && began.elapsed() >= TURN_TIME
+            {
                 return Poll::Ready(());
             }
             let before = turn.frames.mark();

@@ -16,6 +16,7 @@ mod notes;
 mod rules;
 mod script;
 mod servers;
+mod two_way;
 mod wire;
 
 pub(crate) use wire::{Open, Probe};

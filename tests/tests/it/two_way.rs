@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use farcall::{Daemon, Streaming};
+use farcall::{Daemon, Limits, Streaming};
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 
 use crate::harness::{Gate, LOOPBACK, soon};
@@ -59,6 +59,11 @@ pub(crate) trait Hub {
     fn twice(&self, numbers: Streaming<u64>) -> impl Stream<Item = u64>;
     async fn each_counter(&self, many: u64) -> Streaming<CounterProxy>;
     fn echo(&self, text: String) -> String;
+    /// Waits for ever and takes nothing.
+    async fn hold(&self, numbers: Streaming<u64>);
+    async fn store(&self, numbers: Streaming<u64>, bytes: Bytes) -> usize;
+    /// Every item but the first waits at the gate, on a thread.
+    fn slow(&self) -> impl Iterator<Item = u64>;
 }
 
 /// A counter that counts how many of its kind there are.
@@ -102,10 +107,11 @@ pub(crate) struct Centre {
     shared: CounterProxy,
     /// Of the stream behind the gate.
     pub(crate) produced: Arc<AtomicU64>,
+    pub(crate) slow: Gate,
 }
 
 impl Centre {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (alive, gone) = (Arc::default(), Arc::new(Gate::new()));
         let shared = CounterProxy::local(Count::new(&Arc::default(), &Arc::new(Gate::new())));
         Self {
@@ -114,6 +120,7 @@ impl Centre {
             gone,
             shared,
             produced: Arc::default(),
+            slow: Gate::new(),
         }
     }
 
@@ -279,6 +286,24 @@ impl Hub for Centre {
     fn echo(&self, text: String) -> String {
         text
     }
+
+    async fn hold(&self, numbers: Streaming<u64>) {
+        let _numbers = numbers;
+        std::future::pending().await
+    }
+
+    async fn store(&self, _: Streaming<u64>, bytes: Bytes) -> usize {
+        bytes.len()
+    }
+
+    fn slow(&self) -> impl Iterator<Item = u64> {
+        let gate = self.slow.clone();
+        (0..).inspect(move |n| {
+            if *n > 0 {
+                gate.pass_blocking();
+            }
+        })
+    }
 }
 
 /// A daemon with a hub called `hub`, and a proxy for it.
@@ -292,7 +317,12 @@ pub(crate) struct Town {
 
 impl Town {
     pub(crate) async fn new() -> Self {
-        let daemon = Daemon::bind(LOOPBACK).await.unwrap();
+        Self::with(Limits::default()).await
+    }
+
+    pub(crate) async fn with(limits: Limits) -> Self {
+        let daemon = Daemon::builder().limits(limits).bind(LOOPBACK);
+        let daemon = daemon.await.unwrap();
         let centre = Centre::new();
         let uri = daemon.register("hub", centre.clone().serve()).unwrap();
         let uri = uri.to_string();

@@ -10,6 +10,7 @@ use tokio::process::{Child as Process, ChildStdin, Command};
 
 use crate::harness::{Clerk, Desk, LOOPBACK, Mill, Miller, soon};
 use crate::hostile::{Open, Probe};
+use crate::two_way::{Centre, Hub};
 
 const ROLE: &str = "FARCALL_TEST_ROLE";
 const READY: &str = "READY ";
@@ -26,7 +27,7 @@ pub(crate) struct Child {
 impl Child {
     /// Starts a role, `NAME KEY=VALUE …`, and waits until it is ready:
     ///
-    /// * `worker [ns=H:P name=NAME [group=yes]] [gate=open] [stall_ms=N]`: hosts a [`Desk`];
+    /// * `worker [ns=H:P name=NAME [group=yes]] [gate=open] [stall_ms=N]`: hosts a [`Desk`], a [`Probe`] and a [`Hub`];
     /// * `mill`: hosts a [`Mill`], its gates open;
     /// * `ns [at=H:P] store=STORE`.
     pub(crate) async fn start(role: &str) -> Self {
@@ -184,6 +185,7 @@ async fn work(settings: &Settings<'_>) {
         clerk.gate.open_for_good();
     }
     daemon.register("probe", Open.serve()).unwrap();
+    daemon.register("hub", Centre::new().serve()).unwrap();
     let uri = match settings.of("name") {
         None => daemon.register("desk", clerk.serve()).unwrap(),
         Some(name) => {

@@ -8,6 +8,7 @@ use farcall::descriptor::Descriptor;
 use farcall::{Address, Limits};
 use farcall_shared::wire::batch;
 use farcall_shared::wire::codec::Codec;
+use farcall_shared::wire::frame::flow::Flow;
 use farcall_shared::wire::frame::{self, Bind, Bound, CallFrame, Frame, LENGTH_BYTES};
 use farcall_shared::wire::handshake::{Hello, PREFACE_BYTES, Side, VERSIONS, preface};
 use serde::{Deserialize, Serialize};
@@ -95,6 +96,12 @@ pub(super) enum Said {
     Ping,
     Pong(u64),
     GoAway,
+    Item(u32, Vec<u8>),
+    /// A stream and a status.
+    Ended(u32, u16),
+    Stop(u32),
+    /// An export and how many references to it.
+    Release(u64, u32),
     Other,
     /// The peer closed.
     End,
@@ -223,6 +230,10 @@ impl Raw {
             Frame::Ping(_) => Said::Ping,
             Frame::Pong(token) => Said::Pong(token),
             Frame::GoAway(_) => Said::GoAway,
+            Frame::Flow(Flow::Item(item)) => Said::Item(item.stream, item.body.to_vec()),
+            Frame::Flow(Flow::End(end)) => Said::Ended(end.stream, end.status),
+            Frame::Flow(Flow::Stop(stream)) => Said::Stop(stream),
+            Frame::Flow(Flow::Release(release)) => Said::Release(release.export, release.count),
             _ => Said::Other,
         }
     }
@@ -285,6 +296,18 @@ impl Raw {
         }
     }
 
+    /// The next frame that is `wanted`; others before it are skipped.
+    pub(super) async fn until(&mut self, wanted: &Said) {
+        loop {
+            match self.said().await {
+                said if said == *wanted => return,
+                Said::Fault(text) => panic!("{text}"),
+                Said::End => panic!("the connection was closed before {wanted:?}"),
+                _ => {}
+            }
+        }
+    }
+
     /// True when the connection still answers calls.
     pub(super) async fn echoes(&mut self) -> bool {
         self.send(&call(99, ECHO, &("still here",))).await;
@@ -308,7 +331,7 @@ pub(super) fn bind_mill(handle: u32, codec: Codec) -> Vec<u8> {
     bind_to("mill", MillProxy::descriptor(), handle, codec)
 }
 
-fn bind_to(object: &str, descriptor: &Descriptor, handle: u32, codec: Codec) -> Vec<u8> {
+pub(super) fn bind_to(object: &str, descriptor: &Descriptor, handle: u32, codec: Codec) -> Vec<u8> {
     let mut out = Vec::new();
     frame::put_bind(
         &mut out,

@@ -2,11 +2,11 @@
 
 use std::sync::atomic::Ordering;
 
-use farcall::{CallError, Streaming};
+use farcall::{CallError, Limits, Streaming};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{HubProxy, Town};
-use crate::harness::{Wire, soon};
+use crate::harness::{Wire, assert_ends, soon};
 
 #[tokio::test]
 async fn a_method_gives_a_stream() {
@@ -191,4 +191,35 @@ async fn a_stream_is_sent_once() {
     let numbers = soon(town.hub.count_to(5)).await.unwrap();
     // Sent on where it came from, as it comes.
     assert_eq!(soon(town.hub.sum(numbers)).await, Ok(Ok(15)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_item_that_takes_long_does_not_hold_up_the_one_before_it() {
+    let town = Town::new().await;
+    let mut numbers = soon(town.hub.slow()).await.unwrap();
+    assert_eq!(soon(StreamExt::next(&mut numbers)).await, Some(Ok(0)));
+    for n in 1..5 {
+        town.centre.slow.open(1);
+        assert_eq!(soon(StreamExt::next(&mut numbers)).await, Some(Ok(n)));
+    }
+    drop(numbers);
+    town.centre.slow.open_for_good();
+    town.works().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_of_a_connection_that_does_not_fit_into_a_call_over_it_is_let_go() {
+    let limits = Limits {
+        max_message_bytes: 64 << 10,
+        ..Limits::default()
+    };
+    let town = Town::with(limits).await;
+    let numbers = soon(town.hub.guarded()).await.unwrap();
+    let hub = town.hub.clone();
+    // In a task: what is wrong here holds up its thread.
+    let stored = tokio::spawn(async move { hub.store(numbers, vec![0; 1 << 20].into()).await });
+    let ended = soon(stored).await.unwrap();
+    assert_ends(ended, "NotSent(TooLarge)", &["65"]);
+    town.centre.gone.arrived(1).await;
+    town.works().await;
 }

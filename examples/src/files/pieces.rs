@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
 use crc32fast::Hasher;
 use farcall::Streaming;
-use futures_util::{StreamExt as _, stream};
+use futures_util::stream;
 use tokio::task::spawn_blocking;
 
 use super::{Checksum, Draft, Piece};

@@ -121,8 +121,9 @@ impl Session {
             Values::Open { typed, .. } => typed.get(&key::<T>(USERS)).cloned(),
             Values::Ended => None,
         };
-        let value = slot?.downcast::<Slot<T>>().ok()?.0.lock().clone();
-        value
+        let slot = slot?.downcast::<Slot<T>>().ok()?;
+        let value = slot.0.lock();
+        value.clone()
     }
 
     /// The value of this type, made now if there is none; other calls of the session that want it wait for that.

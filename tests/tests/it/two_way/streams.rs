@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use farcall::{CallError, Limits, Streaming};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::task::JoinSet;
 
 use super::{HubProxy, Town};
 use crate::harness::{Wire, assert_ends, soon};
@@ -217,8 +218,9 @@ async fn a_stream_of_a_connection_that_does_not_fit_into_a_call_over_it_is_let_g
     let numbers = soon(town.hub.guarded()).await.unwrap();
     let hub = town.hub.clone();
     // In a task: what is wrong here holds up its thread.
-    let stored = tokio::spawn(async move { hub.store(numbers, vec![0; 1 << 20].into()).await });
-    let ended = soon(stored).await.unwrap();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move { hub.store(numbers, vec![0; 1 << 20].into()).await });
+    let ended = soon(tasks.join_next()).await.unwrap().unwrap();
     assert_ends(ended, "NotSent(TooLarge)", &["65"]);
     town.centre.gone.arrived(1).await;
     town.works().await;

@@ -252,7 +252,7 @@ pub mod context {
     //! use std::time::Duration;
     //!
     //! use farcall::error::Rejection;
-    //! use farcall::{CallError, CallInfo, Context, Daemon, Hook, Proxy, Servant};
+    //! use farcall::{CallError, CallInfo, Context, Daemon, Hook, Proxy, Servant, metadata_of};
     //!
     //! #[farcall::remote]
     //! pub trait Counter {
@@ -276,6 +276,7 @@ pub mod context {
     //!         // Every method can ask for the call that it answers.
     //!         let call = Context::current().expect("a method runs inside a call");
     //!         println!("{} calls, and waits {:?} more", call.peer(), call.time_left());
+    //!         call.set_reply_metadata("from", b"here").expect("it is little");
     //!         let visits = call.session().get_or_insert_with(Visits::default);
     //!         visits.0.fetch_add(1, Ordering::Relaxed) + 1
     //!     }
@@ -320,7 +321,9 @@ pub mod context {
     //!
     //! let uri = format!("far:shared@{}", daemon.address());
     //! let counter = CounterProxy::connect(&uri).await?.with_deadline(Duration::from_millis(50));
-    //! assert_eq!((counter.visits().await?, counter.visits().await?), (1, 2));
+    //! assert_eq!(counter.visits().await?, 1);
+    //! let (visits, metadata) = metadata_of(&counter, |counter| counter.visits()).await;
+    //! assert_eq!((visits?, metadata.get("from")), (2, Some(&b"here"[..])));
     //! let refused = counter.grind().await;
     //! assert!(matches!(refused, Err(CallError::Rejected { .. })));
     //! // Metadata goes with every call of this proxy; the method stops at its deadline.

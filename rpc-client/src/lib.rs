@@ -114,7 +114,7 @@ pub trait Proxy: Clone + Send + Sync + 'static {
 /// `call` gets a proxy of the same object. When it makes several calls through that, the metadata is that of the last reply.
 ///
 /// # Examples
-/// `let (sum, metadata) = metadata_of(&adder, |adder| adder.add(1, 2)).await;`
+/// See `guide::context` in the crate `farcall`.
 pub async fn metadata_of<P, F>(proxy: &P, call: impl FnOnce(P) -> F) -> (F::Output, Metadata)
 where
     P: Proxy,

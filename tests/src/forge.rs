@@ -6,7 +6,9 @@ mod values;
 use farcall::descriptor::{DaemonInfoProxy, Descriptor};
 use farcall::parts::wire::batch;
 use farcall::parts::wire::frame::flow::{self, Flow};
-use farcall::parts::wire::frame::{self, Bind, Bound, CallFrame, Frame, ReplyFrame, Trace, flag};
+use farcall::parts::wire::frame::{
+    self, Bind, Bound, CallFrame, Frame, LENGTH_BYTES, ReplyFrame, Trace, flag,
+};
 use farcall::parts::wire::handshake::{Hello, Side, VERSIONS, Versions, preface};
 use fastrand::Rng;
 
@@ -200,9 +202,7 @@ pub fn put(out: &mut Vec<u8>, frame: &Frame<'_>) -> bool {
         Frame::Reply(reply) => {
             let start = frame::begin_reply(out, reply.status, reply.id);
             out.extend_from_slice(reply.body);
-            if reply.flags & flow::flag::ATTACHED != 0 {
-                flow::mark_attached(out, start);
-            }
+            out[start + LENGTH_BYTES + 1] = reply.flags;
             frame::end(out, start);
         }
         Frame::Flow(flow) => put_flow(out, flow),
@@ -222,9 +222,7 @@ fn put_flow(out: &mut Vec<u8>, flow: &Flow<'_>) {
         Flow::Item(item) => {
             let start = flow::begin_item(out, item.stream);
             out.extend_from_slice(item.body);
-            if item.flags & flow::flag::ATTACHED != 0 {
-                flow::mark_attached(out, start);
-            }
+            out[start + LENGTH_BYTES + 1] = item.flags;
             frame::end(out, start);
         }
         Flow::End(end) => flow::put_end(out, end.stream, end.status, end.text),

@@ -18,8 +18,8 @@ impl Servant {
     ///
     /// One instance is made at once, to learn the methods, and goes to the first connection; all others must have the same
     /// methods. The factory runs where I/O is done, so it must neither block nor compute for long; it may ask for the
-    /// [`Context`]. When it panics, the call that needed the instance is rejected, and the next one tries again. Callers of
-    /// this process that use the object without a connection share an instance.
+    /// [`Context`](crate::context::Context). When it panics, the call that needed the instance is rejected, and the next one
+    /// tries again. Callers of this process that use the object without a connection share an instance.
     ///
     /// # Panics
     /// When the factory panics the first time.

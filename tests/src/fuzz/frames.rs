@@ -1,5 +1,6 @@
 //! The reader of frames: a stream of forged ones, cut as a socket would cut it.
 
+use farcall::parts::wire::frame::flow::Flow;
 use farcall::parts::wire::frame::{
     self, CALL_HEADER_BYTES, Frame, FrameError, LENGTH_BYTES, MAX_TEXT_BYTES, REPLY_HEADER_BYTES,
 };
@@ -112,7 +113,7 @@ fn parse(bytes: &[u8], meter: &mut Meter, random: &mut Rng) -> Result<(), String
         }
         check_headers(&parsed, &again)?;
     }
-    if !matches!(parsed, Frame::Call(_) | Frame::Reply(_)) && random.u8(..) < 32 {
+    if !ends_with_a_body(&parsed) && random.u8(..) < 32 {
         let mut longer = bytes.to_vec();
         longer.extend_from_slice(&[0xff; 7]);
         if Frame::parse(&longer).as_ref() != Ok(&parsed) {
@@ -122,6 +123,16 @@ fn parse(bytes: &[u8], meter: &mut Meter, random: &mut Rng) -> Result<(), String
         }
     }
     Ok(())
+}
+
+/// Whether all that follows belongs to the frame.
+fn ends_with_a_body(frame: &Frame<'_>) -> bool {
+    matches!(
+        frame,
+        Frame::Call(_)
+            | Frame::Reply(_)
+            | Frame::Flow(Flow::Item(_) | Flow::Piece(_) | Flow::Sequence(_))
+    )
 }
 
 /// Longer texts are cut when they are written.

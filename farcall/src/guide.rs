@@ -365,6 +365,94 @@ pub mod context {
     //! reply with the result, and the hooks of a proxy see it. A fleet's items that have metadata travel alone.
 }
 
+pub mod batches {
+    //! Batches and one-way calls: many calls in one message, and calls without a reply.
+    //!
+    //! ```
+    //! use farcall::{CallError, Daemon, Proxy, error::Rejection};
+    //! use futures_util::StreamExt;
+    //! # #[farcall::remote]
+    //! # pub trait Account {
+    //! #     async fn open(&self, owner: String) -> bool;
+    //! #     async fn deposit(&self, cents: u64) -> u64;
+    //! #     async fn withdraw(&self, cents: u64) -> Result<u64, String>;
+    //! #     #[oneway] async fn note(&self, line: String);
+    //! # }
+    //! # struct Bank(std::sync::atomic::AtomicU64);
+    //! # use std::sync::atomic::Ordering::SeqCst;
+    //! # impl Account for Bank {
+    //! #     async fn open(&self, _: String) -> bool { true }
+    //! #     async fn deposit(&self, cents: u64) -> u64 { self.0.fetch_add(cents, SeqCst) + cents }
+    //! #     async fn withdraw(&self, cents: u64) -> Result<u64, String> {
+    //! #         self.0.fetch_update(SeqCst, SeqCst, |all| all.checked_sub(cents)).map_err(|all| format!("there are {all}"))
+    //! #     }
+    //! #     async fn note(&self, _: String) {}
+    //! # }
+    //! # #[tokio::main]
+    //! # async fn main() -> anyhow::Result<()> {
+    //! # let daemon = Daemon::bind("localhost:0").await?;
+    //! # let uri = daemon.register("account", Bank(0.into()).serve())?.to_string();
+    //! let account = AccountProxy::connect(&uri).await?;
+    //!
+    //! // Calls of any methods; nothing is sent before `send`.
+    //! let mut batch = account.batch();
+    //! let opened = batch.add(|account| account.open("Ann".into()));
+    //! let balance = batch.add(|account| account.deposit(500));
+    //! batch.send().await?;
+    //! // Each result comes as soon as its call is done.
+    //! assert!(opened.await?);
+    //! assert_eq!(balance.await?, 500);
+    //!
+    //! // One that ends at the first error; a method's own `Err` is one.
+    //! let mut batch = account.batch().stop_at_first_error();
+    //! let too_much = batch.add(|account| account.withdraw(1_000));
+    //! let never = batch.add(|account| account.deposit(1));
+    //! batch.send().await?;
+    //! assert_eq!(too_much.await?, Err("there are 500".into()));
+    //! let never = never.await;
+    //! assert!(matches!(never, Err(CallError::Rejected { reason: Rejection::Skipped(_), .. })));
+    //!
+    //! // Many of a kind: a stream of results, in their order and as they come.
+    //! let mut batch = account.batch();
+    //! let mut balances = batch.add_each(1..=10, |account, cents| account.deposit(cents));
+    //! batch.send().await?;
+    //! while let Some(balance) = balances.next().await {
+    //!     println!("{}", balance?);
+    //! }
+    //!
+    //! // Without a reply: a method that is marked `#[oneway]`, or any other by the word of the caller.
+    //! account.note("that was all".into()).await?;
+    //! account.oneway(|account| account.deposit(5)).await?;
+    //! # Ok(())
+    //! # }
+    //! ```
+    //!
+    //! # Batches
+    //!
+    //! The object's daemon runs the calls of a [`Batch`](crate::Batch) one after the other, in their order; what else it
+    //! runs, for this caller or others, goes on beside them. A batch is no transaction: when its connection breaks, the calls
+    //! that were done stay done, the others end as Unknown, and a batch is never sent twice.
+    //!
+    //! | a call of a batch | ends as |
+    //! |---|---|
+    //! | that fails, or may not be made | what it would be alone; the others are made |
+    //! | behind an error, with [`stop_at_first_error`](crate::Batch::stop_at_first_error) | Rejected, skipped |
+    //! | whose future is dropped | it is taken out of the batch, or cancelled; a one-way call is made all the same |
+    //! | of a batch that is dropped, or cannot be sent | NotSent |
+    //!
+    //! A batch is one message, so all of its arguments together have the bound of one; and as many calls as may be in flight.
+    //! [`DynamicProxy::batch`](crate::DynamicProxy::batch) is the same without types. To spread calls over many objects take
+    //! a [fleet](super::fleets).
+    //!
+    //! # One-way calls
+    //!
+    //! A one-way call ends when it is on its way. Nobody is told how it ended; the daemon's log has a line when it failed.
+    //! When the object is slow the daemon keeps up to 1 MiB of them for each connection, and the next one waits at its caller,
+    //! until its deadline, so that none is lost: then it ends as NotSent.
+    //!
+    //! [`oneway`](crate::Proxy::oneway) makes all calls that the closure's future makes at once, and sends each by itself.
+}
+
 pub mod fleets {
     //! Fleets: one computation spread over many objects.
     //!
@@ -1076,6 +1164,8 @@ pub mod limits {
     //! | `heartbeat` | 2.5 s of silence | a ping |
     //! | `silence` | 7.5 s | closed |
     //! | `stall` | 30 s in which the peer takes nothing | closed |
+    //! | one-way calls on their way or running | 1 MiB, each with 128 bytes beside its own | callers wait |
+    //! | calls of a batch | `max_calls_in_flight`, and one message | NotSent, too large |
     //! | `max_deadline` | 30 days | cut |
     //!
     //! | of each daemon, [`Builder`](crate::Builder) | default | past it |

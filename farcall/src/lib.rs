@@ -57,6 +57,7 @@
 //! | [`guide::serving`] | registering and publishing, groups, metadata, ending without losing a call |
 //! | [`guide::calling`] | URIs, proxies, deadlines, retries, the five outcomes |
 //! | [`guide::context`] | who calls, sessions, hooks, metadata, an object for each session |
+//! | [`guide::batches`] | many calls in one message, and calls without a reply |
 //! | [`guide::fleets`] | many objects at one computation |
 //! | [`guide::pools`] | worker processes on this machine |
 //! | [`guide::blocking`] | programs without async code |

@@ -1,5 +1,6 @@
 //! Dynamic proxies: calls by method name, with values whose types are not known beforehand.
 
+use std::future::Future;
 use std::time::Duration;
 
 use farcall_shared::daemon::{DAEMON, DaemonInfoProxy, DaemonInfoRequest};
@@ -12,6 +13,7 @@ use farcall_shared::uri::{ObjectUri, Uri};
 use farcall_shared::value::Value;
 use farcall_shared::wire::codec::Codec;
 
+use crate::batch::{Added, Batch};
 use crate::remote::{ConnectError, Remote, Selected};
 use crate::resolve::resolve;
 
@@ -84,11 +86,26 @@ impl DynamicProxy {
     /// # Cancel safety
     /// Dropping the future cancels the call.
     pub async fn call(&self, method: &str, arguments: Arguments) -> Result<Value, CallError> {
-        let selected = Selected::Name(method.into());
+        made(self.0.clone(), method, arguments).await
+    }
+
+    /// Calls a method without a reply: ends when the call is on its way. When the object is slow, this waits.
+    ///
+    /// # Errors
+    /// NotSent.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: the call is sent or not.
+    pub async fn oneway(&self, method: &str, arguments: Arguments) -> Result<(), CallError> {
         let remote = self.0.clone();
         remote
-            .perform(selected, arguments, |codec, body| codec.decode(body))
+            .oneway(|remote| made(remote, method, arguments))
             .await
+    }
+
+    /// A batch of calls of this object: none yet.
+    pub fn batch(&self) -> Batch<Self> {
+        Batch::new(&self.0, Self)
     }
 
     /// What the object says about itself.
@@ -125,4 +142,25 @@ impl DynamicProxy {
             })
         })
     }
+}
+
+impl Batch<DynamicProxy> {
+    /// Adds a call of a method. It is not sent yet; dropping what comes back takes it out of the batch, or cancels it.
+    pub fn call(
+        &mut self,
+        method: &str,
+        arguments: Arguments,
+    ) -> Added<impl Future<Output = Result<Value, CallError>> + Send + use<>> {
+        Added::begin(made(self.proxy().0.clone(), method, arguments))
+    }
+}
+
+/// A call of a method by its name.
+fn made(
+    remote: Remote,
+    method: &str,
+    arguments: Arguments,
+) -> impl Future<Output = Result<Value, CallError>> + Send + use<> {
+    let selected = Selected::Name(method.into());
+    remote.perform(selected, arguments, |codec, body| codec.decode(body))
 }

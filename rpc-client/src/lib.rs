@@ -1,5 +1,6 @@
 //! Calls objects: proxies, the resolver behind them, and fleets.
 
+pub mod batch;
 pub mod blocking;
 mod dynamic;
 mod error;
@@ -10,9 +11,12 @@ mod resolve;
 mod retry;
 mod stub;
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use batch::Batch;
 pub use dynamic::DynamicProxy;
 pub use farcall_shared::names::NameServerProxy;
 pub use fleet::{
@@ -26,6 +30,7 @@ pub use stub::TarpcStub;
 
 use farcall_shared::context::{Metadata, Trace};
 use farcall_shared::descriptor::Descriptor;
+use farcall_shared::error::CallError;
 use farcall_shared::hook::Hook;
 use farcall_shared::object::Servant;
 use farcall_shared::reference::Reference;
@@ -81,6 +86,33 @@ pub trait Proxy: Clone + Send + Sync + 'static {
     /// The same object, each call with this trace, in place of the one of the call that it is made in.
     fn with_trace(&self, trace: Trace) -> Self {
         Self::from_remote(self.remote().clone().with_trace(trace))
+    }
+
+    /// A batch of calls of this object: none yet.
+    fn batch(&self) -> Batch<Self> {
+        Batch::new(self.remote(), Self::from_remote)
+    }
+
+    /// Makes the calls of `call` without replies, whatever their methods are: ends when they are on their way.
+    ///
+    /// The calls are those that the closure's future makes when it is first polled, which is now; what it would do then
+    /// it does not come to. All of them are sent, in their order and each by itself, when what comes back is awaited.
+    ///
+    /// They are one-way calls like those of a method that is marked so: when the object is slow, this waits.
+    ///
+    /// # Errors
+    /// NotSent when a call could not be sent, those behind it included; when the closure made none, or one whose arguments
+    /// cannot be encoded, nothing is sent.
+    ///
+    /// # Cancel safety
+    /// Dropping it sends no further call.
+    fn oneway<F, Fut>(&self, call: F) -> Pin<Box<dyn Future<Output = Result<(), CallError>> + Send>>
+    where
+        F: FnOnce(Self) -> Fut,
+        Fut: Future,
+    {
+        let remote = self.remote().clone();
+        remote.oneway(|remote| call(Self::from_remote(remote)))
     }
 
     /// What it was connected by; nothing for an object that arrived as a reference, or is in this process.

@@ -224,6 +224,10 @@ impl Host for Callbacks {
         Ok(())
     }
 
+    fn compute_oneway(&self, job: Job) {
+        self.tasks.spawn_blocking_on(job, &self.runtime);
+    }
+
     fn tasks(&self) -> &TaskTracker {
         &self.tasks
     }

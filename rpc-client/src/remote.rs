@@ -4,7 +4,9 @@ mod attempts;
 mod attended;
 mod binding;
 mod chunk;
+mod departure;
 mod errand;
+mod gathering;
 mod local;
 mod reference;
 mod waited;
@@ -33,6 +35,8 @@ use binding::{Origin, Shared};
 pub(crate) use chunk::{Chunk, Gathers, License};
 use errand::Errand;
 pub(crate) use errand::Replies;
+use gathering::Reply;
+pub(crate) use gathering::{Gathering, Wanted};
 
 use crate::DEFAULT_DEADLINE;
 use crate::blocking::StartError;
@@ -285,6 +289,11 @@ impl Remote {
             if self.is_attended() {
                 return self.attend(method, arguments, read).await;
             }
+            if let Some(gathering) = self.gathering() {
+                return self
+                    .perform_gathered(gathering, method, arguments, read)
+                    .await;
+            }
             if let Some(chunk) = self.chunk() {
                 self.permitted(chunk, &method)?;
                 let join = |cx: &mut Context<'_>| self.join(chunk, &method, &arguments, cx);
@@ -477,47 +486,23 @@ impl Call for Remote {
         if self.is_attended() {
             return self.attend_sending(method, arguments).await;
         }
-        if let Some(chunk) = self.chunk() {
-            self.permitted(chunk, &Selected::Number(method))?;
-        }
         let selected = Selected::Number(method);
+        if let Some(gathering) = self.gathering() {
+            let sent = self.sent_with(&gathering, &selected, &arguments, Reply::None);
+            if let Some(departure) = sent.await {
+                return departure.map(drop);
+            }
+        }
+        if let Some(chunk) = self.chunk() {
+            self.permitted(chunk, &selected)?;
+        }
         if let Origin::Local(servant) = &self.shared().origin {
             let ended = self.call_here(servant, &selected, &arguments, |_, _| Ok(()));
             return ended.await;
         }
-        let mut attempts = Attempts::new(self.deadline, Instant::now());
-        loop {
-            let bound = match self.shared().bound() {
-                Some(bound) => bound,
-                None => self.bind_within(attempts.end, &selected).await?,
-            };
-            let posted = match bound.post(method, &arguments, attempts.left(), self.notes()) {
-                Ok(posted) => bound.posted(posted).await,
-                Err(NotSent::Full(_)) => {
-                    if tokio::time::timeout_at(attempts.end, bound.wait_for_room())
-                        .await
-                        .is_err()
-                    {
-                        return Err(self.expired(&selected));
-                    }
-                    continue;
-                }
-                Err(reason) => Err(reason),
-            };
-            match posted {
-                Ok(()) => return Ok(()),
-                Err(reason) => {
-                    let target = self.target(&selected);
-                    attempts
-                        .after(
-                            &self,
-                            &selected,
-                            Some(&bound),
-                            CallError::NotSent { target, reason },
-                        )
-                        .await?;
-                }
-            }
-        }
+        self.deliver(&selected, self.deadline, |bound, left| {
+            bound.post(selected.which(), &arguments, left, self.notes())
+        })
+        .await
     }
 }

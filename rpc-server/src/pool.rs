@@ -1,4 +1,4 @@
-//! The compute pool: as many threads as cores, and a queue with a bound.
+//! The compute pool: as many threads as cores, a queue with a bound, and one for what nobody waits for.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use farcall_shared::link::Job;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 /// Threads that compute, so that whoever does I/O never has to.
 pub(crate) struct Pool {
@@ -23,6 +23,10 @@ struct Shared {
 struct Queue {
     jobs: VecDeque<Job>,
     most: usize,
+    /// One-way calls, which those who send them bound. They and the others take turns: a heap of them delays nobody by more
+    /// than one, and none of them waits for ever.
+    oneways: VecDeque<Job>,
+    oneway_is_next: bool,
     idle: usize,
     ends: bool,
 }
@@ -40,6 +44,8 @@ impl Pool {
             queue: Mutex::new(Queue {
                 jobs: VecDeque::new(),
                 most,
+                oneways: VecDeque::new(),
+                oneway_is_next: false,
                 idle: 0,
                 ends: false,
             }),
@@ -69,12 +75,26 @@ impl Pool {
             return Err((Full { waiting }, job));
         }
         queue.jobs.push_back(job);
-        let somebody_sleeps = queue.idle > 0;
-        drop(queue);
-        if somebody_sleeps {
-            self.shared.work.notify_one();
-        }
+        self.shared.see_to(queue);
         Ok(())
+    }
+
+    /// Queues the job of a one-way call.
+    pub(crate) fn submit_oneway(&self, job: Job) {
+        let mut queue = self.shared.queue.lock();
+        queue.oneways.push_back(job);
+        self.shared.see_to(queue);
+    }
+}
+
+impl Queue {
+    fn pop(&mut self) -> Option<Job> {
+        self.oneway_is_next = !self.oneway_is_next;
+        let (first, second) = match self.oneway_is_next {
+            true => (&mut self.jobs, &mut self.oneways),
+            false => (&mut self.oneways, &mut self.jobs),
+        };
+        first.pop_front().or_else(|| second.pop_front())
     }
 }
 
@@ -99,6 +119,15 @@ fn step_back() {
 }
 
 impl Shared {
+    /// Has a thread look at what was queued.
+    fn see_to(&self, queue: MutexGuard<'_, Queue>) {
+        let somebody_sleeps = queue.idle > 0;
+        drop(queue);
+        if somebody_sleeps {
+            self.work.notify_one();
+        }
+    }
+
     fn run(&self) {
         while let Some(job) = self.next() {
             // Jobs answer for panics of methods themselves; a thread of the pool must survive anything else too.
@@ -111,7 +140,7 @@ impl Shared {
     fn next(&self) -> Option<Job> {
         let mut queue = self.queue.lock();
         loop {
-            if let Some(job) = queue.jobs.pop_front() {
+            if let Some(job) = queue.pop() {
                 return Some(job);
             }
             if queue.ends {
@@ -130,9 +159,10 @@ impl Drop for Pool {
         let mut queue = self.shared.queue.lock();
         queue.ends = true;
         let jobs = std::mem::take(&mut queue.jobs);
+        let oneways = std::mem::take(&mut queue.oneways);
         drop(queue);
         self.shared.work.notify_all();
-        drop(jobs);
+        drop((jobs, oneways));
     }
 }
 
@@ -170,6 +200,37 @@ mod tests {
         release.send(()).unwrap();
         end.recv().unwrap();
         pool.submit(Box::new(|| {})).ok().unwrap();
+    }
+
+    #[test]
+    fn one_way_jobs_are_never_refused_and_take_turns_with_the_others() {
+        let pool = Pool::start(1, 3).unwrap();
+        let (release, gate) = mpsc::channel::<()>();
+        let (began, begin) = mpsc::channel();
+        pool.submit(Box::new(move || {
+            began.send(()).unwrap();
+            gate.recv().unwrap();
+        }))
+        .ok()
+        .unwrap();
+        begin.recv().unwrap();
+        let (done, end) = mpsc::channel();
+        for number in 0..100 {
+            let done = done.clone();
+            pool.submit_oneway(Box::new(move || done.send(number).unwrap()));
+        }
+        for number in [1_000, 1_001, 1_002] {
+            let done = done.clone();
+            pool.submit(Box::new(move || done.send(number).unwrap()))
+                .ok()
+                .unwrap();
+        }
+        release.send(()).unwrap();
+        let order: Vec<i32> = end.iter().take(103).collect();
+        let place = |job| order.iter().position(|done| *done == job).unwrap();
+        assert!(place(1_002) <= 6, "{order:?}");
+        let oneways: Vec<i32> = order.into_iter().filter(|job| *job < 1_000).collect();
+        assert_eq!(oneways, (0..100).collect::<Vec<_>>());
     }
 
     #[test]

@@ -101,6 +101,9 @@ pub enum Rejection {
     /// much room.
     #[error("left for another time: {0}")]
     Deferred(String),
+    /// A call before it in its batch brought no value, and the batch stops at the first error.
+    #[error("skipped: {0}")]
+    Skipped(String),
     /// A reason that this version does not know.
     #[error("{0}")]
     Other(String),
@@ -140,6 +143,12 @@ pub enum NotSent {
     /// A fleet runs a second copy of the item, and that one made a call first that must not be repeated.
     #[error("another copy of its item went further")]
     Superseded,
+    /// Nobody sent the batch it belongs to, or there was no call to send.
+    #[error("{0}")]
+    NotMade(String),
+    /// The callee's version does not know what it takes.
+    #[error("{0}")]
+    Unsupported(String),
 }
 
 /// Why the end of a call is not known.

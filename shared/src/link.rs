@@ -19,9 +19,11 @@ mod forward;
 mod held;
 mod limits;
 mod on_pool;
+mod oneway;
 mod open;
 mod out;
 mod producer;
+mod sequence;
 mod shared;
 
 use std::sync::Arc;
@@ -33,6 +35,7 @@ pub use driver::Driver;
 pub use held::Held;
 pub use limits::Limits;
 pub use open::{Identity, OpenError, accept, connect};
+pub use sequence::{Departed, InFlight, Mode, Prepared, Written};
 
 use tokio::runtime;
 use tokio_util::task::TaskTracker;
@@ -63,6 +66,9 @@ pub trait Host: Send + Sync + 'static {
     /// # Errors
     /// Overloaded, when too many jobs wait already; with the job.
     fn compute(&self, job: Job) -> Result<(), (Refusal, Job)>;
+
+    /// The same for a one-way call, however many jobs wait: the windows of their callers bound how many that are.
+    fn compute_oneway(&self, job: Job);
 
     /// Owns the tasks of calls that wait.
     fn tasks(&self) -> &TaskTracker;

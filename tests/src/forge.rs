@@ -5,7 +5,7 @@ mod values;
 
 use farcall::descriptor::{DaemonInfoProxy, Descriptor};
 use farcall::parts::wire::batch;
-use farcall::parts::wire::frame::flow::{self, Flow};
+use farcall::parts::wire::frame::flow::{self, Credit, Flow};
 use farcall::parts::wire::frame::{
     self, Bind, Bound, CallFrame, Frame, LENGTH_BYTES, ReplyFrame, Trace, flag,
 };
@@ -98,13 +98,17 @@ enum Kind {
     Unbind,
     GoAway,
     Fault,
+    Sequence,
+    Credit,
     Other,
 }
 
 /// How often of 64 a callee and a caller get each kind: those that end a connection are few.
-const OFTEN: [(Kind, u8, u8); 11] = [
-    (Kind::Call, 38, 5),
-    (Kind::Reply, 1, 34),
+const OFTEN: [(Kind, u8, u8); 13] = [
+    (Kind::Call, 34, 5),
+    (Kind::Sequence, 3, 1),
+    (Kind::Credit, 1, 1),
+    (Kind::Reply, 1, 32),
     (Kind::Cancel, 7, 4),
     (Kind::Unbind, 4, 3),
     (Kind::Ping, 3, 3),
@@ -141,6 +145,8 @@ pub fn frame(random: &mut Rng, whom: For) -> Vec<u8> {
         Kind::Unbind => frame::put_unbind(&mut out, handle(random)),
         Kind::GoAway => frame::put_go_away(&mut out, &text(random)),
         Kind::Fault => frame::put_fault(&mut out, &text(random)),
+        Kind::Sequence => put_sequence(&mut out, random),
+        Kind::Credit => flow::put_credit(&mut out, credit(random)),
         Kind::Other => {
             // One that may be skipped; now and then any.
             let first = if random.u8(..) < 16 {
@@ -358,6 +364,44 @@ fn put_call(out: &mut Vec<u8>, random: &mut Rng) {
         body: &body,
     };
     put(out, &Frame::Call(call));
+}
+
+/// Calls in a row, sound as a rule; now and then something else among them, or behind them.
+fn put_sequence(out: &mut Vec<u8>, random: &mut Rng) {
+    let start = flow::begin_sequence(
+        out,
+        if random.u8(..) < 250 {
+            random.u8(0..2)
+        } else {
+            random.u8(..)
+        },
+    );
+    for _ in 0..random.usize(0..6) {
+        put_call(out, random);
+        match random.u8(..) {
+            0 => frame::put_cancel(out, id(random)),
+            1 => out.extend_from_slice(&bytes(random)),
+            2 => put_sequence(out, random),
+            _ => {}
+        }
+    }
+    frame::end(out, start);
+}
+
+/// Mostly of one-way calls, and mostly what they cost.
+fn credit(random: &mut Rng) -> Credit {
+    Credit {
+        of: if random.u8(..) < 200 {
+            flow::ONEWAY_CALLS
+        } else {
+            number(random) as u32
+        },
+        bytes: if random.bool() {
+            random.u32(0..400)
+        } else {
+            number(random) as u32
+        },
+    }
 }
 
 fn put_reply(out: &mut Vec<u8>, random: &mut Rng) {

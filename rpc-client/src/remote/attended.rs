@@ -1,8 +1,9 @@
 //! Calls with hooks around them: one pair of looks for all attempts of a call.
 
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, pending, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 
 use farcall_shared::call::Call as _;
 use farcall_shared::error::{CallError, NotSent};
@@ -28,8 +29,19 @@ impl Remote {
     {
         Box::pin(async move {
             let asked = self.ask(&method)?;
-            let ended = asked.plain.perform(method, arguments, read).await;
-            asked.attended.tell(ended)
+            let Asked { plain, attended } = asked;
+            let unanswered = plain.gathering().is_some_and(|all| all.is_unanswered());
+            let mut call = pin!(plain.perform(method, arguments, read));
+            if unanswered {
+                // Nobody polls it again: once it waits to be sent, that was all.
+                let Poll::Ready(ended) = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await
+                else {
+                    let _ = attended.tell(Ok(()));
+                    return pending().await;
+                };
+                return attended.tell(ended);
+            }
+            attended.tell(call.await)
         })
     }
 

@@ -1,5 +1,6 @@
 //! Where a remote object is bound: looked up, connected and bound again when that breaks.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -77,6 +78,12 @@ impl BindError {
             Self::Peer(e) => unreachable(e.to_string()),
             Self::Link(e) => unreachable(e.to_string()),
         }
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Shared").field(&self.label).finish()
     }
 }
 

@@ -17,6 +17,7 @@ use serde::Serialize;
 
 use super::binding::Shared;
 use super::chunk::{self, Chunk, Gathers};
+use super::gathering::Gathering;
 use super::{At, Remote, Selected};
 
 /// An object, and what its calls have besides.
@@ -32,6 +33,8 @@ pub(super) struct Errand {
     pub(super) replies: Option<Replies>,
     /// Does not travel with the other calls of its chunk.
     pub(super) alone: bool,
+    /// Where its calls wait to be sent.
+    pub(super) gathering: Option<Arc<Gathering>>,
 }
 
 /// Where the metadata of replies goes: the last one's is there.
@@ -170,6 +173,15 @@ impl Remote {
         }
     }
 
+    /// Where its calls wait to be sent, if they do.
+    #[inline]
+    pub(super) fn gathering(&self) -> Option<Arc<Gathering>> {
+        match &self.at {
+            At::Object(_) => None,
+            At::Errand(errand) => errand.gathering.clone(),
+        }
+    }
+
     /// The same object for the items of a chunk.
     pub(crate) fn with_chunk(mut self, chunk: Arc<Chunk>, deadline: Duration) -> Self {
         let mut errand = self.errand();
@@ -188,6 +200,7 @@ impl Remote {
                 notes: Ok(Notes::default()),
                 replies: None,
                 alone: false,
+                gathering: None,
             },
             At::Errand(errand) => Errand::clone(errand),
         }

@@ -178,6 +178,10 @@ impl Host for Visible {
         })
     }
 
+    fn compute_oneway(&self, job: Job) {
+        self.0.pool.submit_oneway(job);
+    }
+
     fn tasks(&self) -> &TaskTracker {
         &self.0.tasks
     }

@@ -15,6 +15,9 @@ use crate::wire::attached::{self, AttachedError, Entry};
 use crate::wire::codec::Codec;
 use crate::wire::status::{Refusal, Status};
 
+/// The bytes behind the entries of a list.
+const END_BYTES: usize = 4;
+
 /// The bytes of an entry with a number, at most; those of a URI come on top.
 const ENTRY_BYTES: usize = 11;
 
@@ -48,28 +51,50 @@ impl State {
         codec: Codec,
         room: usize,
     ) -> Result<Listed, (String, Vec<Attachment>)> {
-        if let Err(text) = self.admits(shared, &attachments, room) {
+        if let Err(text) = self.admits(shared, attachments.iter(), room.checked_sub(END_BYTES)) {
             return Err((text, attachments));
         }
+        Ok(self.put_all(shared, attachments, codec))
+    }
+
+    /// Makes the lists of the attachments of several values, each taken away from there. On an error nothing is handed out
+    /// and nothing taken.
+    pub(super) fn list_each(
+        &mut self,
+        shared: &Arc<Shared>,
+        values: &mut [Vec<Attachment>],
+        codec: Codec,
+        room: usize,
+    ) -> Result<Vec<Listed>, String> {
+        let ends = END_BYTES * values.iter().filter(|all| !all.is_empty()).count();
+        self.admits(shared, values.iter().flatten(), room.checked_sub(ends))?;
+        let put = |all: &mut Vec<Attachment>| match all.is_empty() {
+            true => Listed::default(),
+            false => self.put_all(shared, std::mem::take(all), codec),
+        };
+        Ok(values.iter_mut().map(put).collect())
+    }
+
+    fn put_all(&mut self, shared: &Arc<Shared>, all: Vec<Attachment>, codec: Codec) -> Listed {
         let mut listed = Listed::default();
-        for attachment in attachments {
+        for attachment in all {
             self.put(shared, attachment, codec, &mut listed);
         }
         attached::end(&mut listed.list, 0);
-        Ok(listed)
+        listed
     }
 
     /// Sees that so much can be handed out.
-    fn admits(
+    fn admits<'a>(
         &self,
         shared: &Shared,
-        attachments: &[Attachment],
-        room: usize,
+        attachments: impl Iterator<Item = &'a Attachment>,
+        room: Option<usize>,
     ) -> Result<(), String> {
         if !shared.remote.two_way {
             return Err("the peer's version knows no references, streams and metadata".into());
         }
-        let (mut bytes, mut exports, mut streams) = (4, 0, 0);
+        let (mut bytes, mut exports, mut streams) = (0, 0, 0);
         for attachment in attachments {
             bytes += ENTRY_BYTES;
             match attachment {
@@ -87,7 +112,7 @@ impl State {
         if self.host.is_none() && exports + streams > 0 {
             return Err("references and streams do not travel on this connection".into());
         }
-        if bytes > room {
+        if room.is_none_or(|room| bytes > room) {
             let text = "its references, streams and metadata are over the limit of a message";
             return Err(text.into());
         }

@@ -239,19 +239,19 @@ impl Bound {
         Ok(Pending::new(self.shared(), started))
     }
 
-    /// Sends a one-way call of method number `method`, with what is said beside its arguments.
+    /// Sends a one-way call, with what is said beside its arguments.
     ///
     /// # Errors
-    /// When nothing was sent.
+    /// When nothing was sent: Full when it has to [wait](Self::wait_for_credit).
     pub fn post<A: Serialize + ?Sized>(
         &self,
-        method: u16,
+        method: Which<'_>,
         arguments: &A,
         within: Duration,
         notes: Option<&Notes>,
     ) -> Result<Posted, NotSent> {
         let within = self.clamp(within)?;
-        let call = self.outgoing(Which::Number(method), within, notes);
+        let call = self.outgoing(method, within, notes);
         self.shared().send(&call, arguments).map(Posted)
     }
 
@@ -264,6 +264,14 @@ impl Bound {
     /// Cancel safe; the call stays sent.
     pub async fn posted(&self, posted: Posted) -> Result<(), NotSent> {
         self.0.link.0.wait_until_written(posted.0).await
+    }
+
+    /// Waits until a one-way call that was refused as Full may be tried again.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn wait_for_credit(&self) {
+        self.0.link.0.wait_for_credit().await;
     }
 
     #[inline]
@@ -290,6 +298,10 @@ impl Bound {
             within,
             notes,
         }
+    }
+
+    pub(super) fn handle(&self) -> u32 {
+        self.0.handle
     }
 
     #[inline]
@@ -477,7 +489,7 @@ impl<A: Serialize + ?Sized> Future for Attempt<'_, A> {
 
 /// A one-way call on its way.
 #[derive(Clone, Copy, Debug)]
-pub struct Posted(u64);
+pub struct Posted(pub(super) u64);
 
 /// A method, for texts.
 #[derive(Clone, Copy, Debug)]
@@ -542,12 +554,23 @@ impl Call for Bound {
     where
         A: Serialize + Send + Sync + 'static,
     {
-        let written = match self.post(method, &arguments, DEADLINE, None) {
-            Ok(posted) => self.posted(posted).await,
-            Err(reason) => Err(reason),
+        let method = Which::Number(method);
+        let end = Instant::now() + DEADLINE;
+        let written = loop {
+            let left = end.saturating_duration_since(Instant::now());
+            match self.post(method, &arguments, left, None) {
+                Ok(posted) => break self.posted(posted).await,
+                Err(NotSent::Full(_)) => {
+                    let credit = tokio::time::timeout_at(end, self.wait_for_credit());
+                    if credit.await.is_err() {
+                        break Err(NotSent::Expired(DEADLINE));
+                    }
+                }
+                Err(reason) => break Err(reason),
+            }
         };
         written.map_err(|reason| CallError::NotSent {
-            target: self.target(Which::Number(method)),
+            target: self.target(method),
             reason,
         })
     }

@@ -8,7 +8,8 @@ use tokio::time::Instant;
 
 use super::batch::{self, Batch};
 use super::held::EXPORT_MARK;
-use super::shared::{Parked, Running, Shared};
+use super::oneway::{Window, too_late};
+use super::shared::{Parked, Running, Runs, Shared};
 use super::{Host, Hosted, Job};
 use crate::attach::{self, Attachment};
 use crate::context::{self, Call, Cancellation, Context, Notes, Occupied, Place, Scoped};
@@ -24,8 +25,8 @@ use crate::wire::status::{Refusal, Status};
 
 /// What the peer bound, by handle.
 pub(super) struct Callee {
-    shared: Arc<Shared>,
-    host: Option<Arc<dyn Host>>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) host: Option<Arc<dyn Host>>,
     handles: Vec<Option<Handle>>,
     /// Entries of all tables of `handles`.
     table_entries: usize,
@@ -36,8 +37,10 @@ pub(super) struct Callee {
     /// What the caller said beside the arguments of the call that is about to start.
     notes: Option<Box<Notes>>,
     /// The context of the call that was just started, if anybody asked for it.
-    asked: Option<Context>,
+    pub(super) asked: Option<Context>,
     max_deadline_ms: u32,
+    /// What the peer may still send of one-way calls.
+    pub(super) window: Window,
 }
 
 /// The most method entries that one peer can have kept for it, over all its bindings.
@@ -69,7 +72,7 @@ impl Handle {
 const MAX_SHOWN_BYTES: usize = 128;
 
 /// How much longer than its caller a call is given: who waits gives up by his own clock, this is for those that are gone.
-const SLACK: Duration = Duration::from_millis(20);
+pub(super) const SLACK: Duration = Duration::from_millis(20);
 
 /// How the peer's method numbers lead to the object's.
 enum Methods {
@@ -90,13 +93,16 @@ enum Wanted {
 }
 
 /// What a call is for.
-struct Found<'a, 'f> {
-    hosted: &'a Arc<dyn Hosted>,
-    object: &'a dyn Object,
-    method: Selected<'f>,
-    codec: Codec,
+pub(super) struct Found<'a, 'f> {
+    pub(super) hosted: &'a Arc<dyn Hosted>,
+    pub(super) object: &'a dyn Object,
+    pub(super) method: Selected<'f>,
+    pub(super) codec: Codec,
     spare: &'a mut Spare,
 }
+
+/// What stands behind a call's arguments: what they refer to, and what the caller said besides.
+pub(super) type Attached = (Vec<Attachment>, Option<Box<Notes>>);
 
 /// What the peer did that no peer may do; the connection ends with this text.
 pub(super) type Fault = String;
@@ -113,6 +119,7 @@ impl Callee {
             asked: None,
             max_deadline_ms: u32::try_from(shared.limits.max_deadline.as_millis())
                 .unwrap_or(u32::MAX),
+            window: Window::new(shared.remote.two_way),
             shared,
             host,
             handles: Vec::new(),
@@ -194,10 +201,12 @@ impl Callee {
         replies: &mut Frames,
         now: Instant,
     ) -> Result<(), Fault> {
-        let oneway = call.flags & flag::ONEWAY != 0;
+        if call.flags & flag::ONEWAY != 0 {
+            return self.call_oneway(call, replies, now);
+        }
         let running = self.shared.running.load(Ordering::Relaxed);
-        if running > 0 && !oneway && self.shared.is_running(call.id) {
-            return Err(format!("call id {} is in flight already", call.id));
+        if running > 0 && self.shared.is_running(call.id) {
+            return Err(in_flight(call.id));
         }
         if call.flags & (flag::BATCH | flag::ATTACHED) != 0 {
             return self.call_specially(call, replies, now, running);
@@ -205,7 +214,7 @@ impl Callee {
         let before = replies.mark();
         frame::begin_reply(&mut replies.bytes, Status::Done as u16, call.id);
         match self.start(call, replies, now, running) {
-            Ok(Started::Done(Ok(()))) if !oneway => {
+            Ok(Started::Done(Ok(()))) => {
                 if attach::any() || self.asked.is_some() {
                     self.attach_to_reply(call, replies, before);
                     return Ok(());
@@ -216,12 +225,11 @@ impl Callee {
                 replies.undo(before);
                 drop(attach::take());
                 let refusal = match started {
-                    Err(refusal) | Ok(Started::Done(Err(refusal))) => Some(refusal),
-                    Ok(Started::Done(Ok(()))) => None,
+                    Err(refusal) => Some(refusal),
                     Ok(started) => self.follow(call, started, now),
                 };
                 if let Some(refusal) = refusal {
-                    self.refuse(call, &refusal, &mut replies.bytes);
+                    put_refusal(replies, call.id, &refusal);
                 }
             }
         }
@@ -239,10 +247,42 @@ impl Callee {
     ) -> Result<(), Fault> {
         if call.flags & flag::ATTACHED == 0 {
             if let Err(refusal) = self.start_batch(call, now, running) {
-                self.refuse(call, &refusal, &mut replies.bytes);
+                put_refusal(replies, call.id, &refusal);
             }
             return Ok(());
         }
+        match self.with_attachments(call, |callee, plain| callee.call(plain, replies, now))? {
+            Ok(()) => {}
+            Err(refusal) => put_refusal(replies, call.id, &refusal),
+        }
+        Ok(())
+    }
+
+    /// Starts a call with attachments as one without; a refusal where it cannot have them.
+    pub(super) fn with_attachments<T>(
+        &mut self,
+        call: &CallFrame<'_>,
+        start: impl FnOnce(&mut Self, &CallFrame<'_>) -> Result<T, Fault>,
+    ) -> Result<Result<T, Refusal>, Fault> {
+        let (plain, arrived) = self.take_attachments(call)?;
+        let (attachments, notes) = match arrived {
+            Ok(arrived) => arrived,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        self.notes = notes;
+        let codec = self.codec(call);
+        let target = self.of_argument();
+        let called = attach::reading(codec, target, attachments, || start(self, &plain));
+        // What was refused before its start has no use for them.
+        self.notes = None;
+        called.map(Ok)
+    }
+
+    /// Takes what stands behind a call's arguments; the call is then one without. A refusal where some of it cannot be had.
+    pub(super) fn take_attachments<'f>(
+        &self,
+        call: &CallFrame<'f>,
+    ) -> Result<(CallFrame<'f>, Result<Attached, Refusal>), Fault> {
         let (value, list) = attached::split(call.body).map_err(|e| e.to_string())?;
         let arrived = self.shared.read_list(list)?;
         let plain = CallFrame {
@@ -251,23 +291,19 @@ impl Callee {
             ..*call
         };
         if let Some(refusal) = arrived.refused {
-            self.refuse(&plain, &refusal, &mut replies.bytes);
-            return Ok(());
+            return Ok((plain, Err(refusal)));
         }
         let mut attachments = arrived.attachments;
-        if let Some(Attachment::Notes(notes)) =
-            attachments.pop_if(|last| matches!(last, Attachment::Notes(_)))
-        {
-            self.notes = Some(notes);
-        }
-        let codec = self.codec(call);
-        let target = format!("an argument from {}", self.shared.peer).into();
-        let called = attach::reading(codec, target, attachments, || {
-            self.call(&plain, replies, now)
-        });
-        // What was refused before its start has no use for them.
-        self.notes = None;
-        called
+        let notes = match attachments.pop_if(|last| matches!(last, Attachment::Notes(_))) {
+            Some(Attachment::Notes(notes)) => Some(notes),
+            _ => None,
+        };
+        Ok((plain, Ok((attachments, notes))))
+    }
+
+    /// What errors of a stream in an argument name.
+    pub(super) fn of_argument(&self) -> Arc<str> {
+        format!("an argument from {}", self.shared.peer).into()
     }
 
     /// Puts the list of attachments behind the reply that was just encoded, if there are any.
@@ -291,8 +327,7 @@ impl Callee {
                 drop(state);
                 drop(attachments);
                 replies.undo(before);
-                let refusal = Refusal::new(Status::BadResult, text);
-                self.refuse(call, &refusal, &mut replies.bytes);
+                put_refusal(replies, call.id, &Refusal::new(Status::BadResult, text));
                 return;
             }
         };
@@ -308,17 +343,8 @@ impl Callee {
         self.shared.begin(listed);
     }
 
-    #[cold]
-    fn refuse(&self, call: &CallFrame<'_>, refusal: &Refusal, replies: &mut Vec<u8>) {
-        if call.flags & flag::ONEWAY == 0 {
-            frame::put_refusal(replies, refusal.status as u16, call.id, &refusal.text);
-        } else {
-            tracing::warn!(peer = %self.shared.peer, "a one-way call was not run: {}", refusal.text);
-        }
-    }
-
     #[inline]
-    fn start(
+    pub(super) fn start(
         &mut self,
         call: &CallFrame<'_>,
         replies: &mut Frames,
@@ -356,7 +382,7 @@ impl Callee {
 
     /// What is known of a call before anybody asks.
     #[inline]
-    fn known(&self, call: &CallFrame<'_>, now: Instant) -> Call {
+    pub(super) fn known(&self, call: &CallFrame<'_>, now: Instant) -> Call {
         Call {
             began: now.into_std(),
             within_ms: call.deadline_ms.min(self.max_deadline_ms),
@@ -364,11 +390,20 @@ impl Callee {
     }
 
     /// How the call's arguments and result are written.
-    fn codec(&self, call: &CallFrame<'_>) -> Codec {
+    pub(super) fn codec(&self, call: &CallFrame<'_>) -> Codec {
         match self.handles.get(call.handle as usize) {
             Some(Some(Handle::Ready { codec, .. })) => *codec,
             _ => Codec::Postcard,
         }
+    }
+
+    /// Finds the object and the method of a call, and sees that it may start beside so many that run.
+    pub(super) fn find_method<'f>(
+        &mut self,
+        call: &CallFrame<'f>,
+        running: usize,
+    ) -> Result<Found<'_, 'f>, Refusal> {
+        find_method(&self.shared, &mut self.handles, call, running)
     }
 
     /// Has a batch of calls run in the compute pool.
@@ -379,9 +414,20 @@ impl Callee {
         now: Instant,
         running: usize,
     ) -> Result<(), Refusal> {
+        let batch = self.batch(call, now, running)?;
+        let cancellation = Cancellation::new(batch.known.deadline());
+        self.compute(call, cancellation, move |stopped| batch.run(stopped))
+    }
+
+    pub(super) fn batch(
+        &mut self,
+        call: &CallFrame<'_>,
+        now: Instant,
+        running: usize,
+    ) -> Result<Batch, Refusal> {
         let known = self.known(call, now);
         let found = find_method(&self.shared, &mut self.handles, call, running)?;
-        let batch = Batch {
+        Ok(Batch {
             method: batch::method(found.object.descriptor(), found.method)?,
             hosted: Arc::clone(found.hosted),
             codec: found.codec,
@@ -390,9 +436,7 @@ impl Callee {
             known,
             notes: notes(call, self.notes.take()),
             max_reply_bytes: max_result_bytes(&self.shared),
-        };
-        let cancellation = Cancellation::new(known.deadline());
-        self.compute(call, cancellation, move |stopped| batch.run(stopped))
+        })
     }
 
     /// Has work of a call done in the compute pool.
@@ -405,25 +449,23 @@ impl Callee {
         let host = self.host.as_ref().ok_or_else(no_host)?;
         let id = call.id;
         let codec = self.codec(call);
-        let oneway = call.flags & flag::ONEWAY != 0;
-        let use_of_id = self.shared.admit(id, oneway, &cancellation);
+        let use_of_id = self.shared.admit(id, &cancellation);
         let shared = Arc::clone(&self.shared);
         let job: Job = Box::new(move || {
             if cancellation.is_stopped() {
                 return;
             }
             let answer = if cancellation.is_cancelled() {
-                let text = "its deadline was over before a thread was free";
-                Err(Refusal::new(Status::Expired, text))
+                Err(too_late())
             } else {
                 work(&cancellation)
             };
-            shared.finish(id, use_of_id, codec, answer);
+            shared.answer(id, use_of_id, codec, answer);
         });
         let shared = Arc::clone(&self.shared);
         let job = Box::new(move || shared.unless_stuffed(id, use_of_id, job));
         host.compute(job).map_err(|(refusal, _)| {
-            self.shared.forget(id, use_of_id);
+            self.shared.forget(id);
             refusal
         })
     }
@@ -434,16 +476,13 @@ impl Callee {
         let Some(host) = &self.host else {
             return Some(no_host());
         };
-        let (id, oneway) = (call.id, call.flags & flag::ONEWAY != 0);
-        let context = asked.unwrap_or_else(|| {
-            let known = self.known(call, now);
-            context_of(&self.shared, known, Notes::default())
-        });
+        let id = call.id;
+        let context = asked.unwrap_or_else(|| self.context(call, now));
         match started {
             Started::Done(end) => end.err(),
             Started::Waits(future) => {
                 let deadline = Instant::from_std(context.deadline());
-                let use_of_id = self.shared.admit(id, oneway, &context.cancellation());
+                let use_of_id = self.shared.admit(id, &context.cancellation());
                 let future = Scoped::new(context.clone(), future);
                 let shared = Arc::clone(&self.shared);
                 let codec = self.codec(call);
@@ -456,7 +495,7 @@ impl Callee {
                         Ok(answer) => with_notes(answer, &context, &shared),
                         Err(_) => Err(Refusal::new(Status::Cancelled, "its deadline is over")),
                     };
-                    shared.finish(id, use_of_id, codec, answer);
+                    shared.answer(id, use_of_id, codec, answer);
                 });
                 self.shared.stop_with(id, use_of_id, task.abort_handle());
                 None
@@ -475,6 +514,11 @@ impl Callee {
 }
 
 impl Callee {
+    /// The context of a call that nobody asked for, and whose caller said nothing beside its arguments.
+    pub(super) fn context(&self, call: &CallFrame<'_>, now: Instant) -> Context {
+        context_of(&self.shared, self.known(call, now), Notes::default())
+    }
+
     /// Has calls run that waited for the peer to take results, unless it stops taking them before they begin. Each wakes
     /// the driver, which sees whether more may follow.
     pub(super) fn resume(&self, parked: Vec<Parked>) {
@@ -490,7 +534,7 @@ impl Callee {
             };
             if let Some(refusal) = refused {
                 self.shared
-                    .finish(id, use_of_id, Codec::Postcard, Err(refusal));
+                    .answer(id, use_of_id, Codec::Postcard, Err(refusal));
             }
         }
     }
@@ -498,21 +542,21 @@ impl Callee {
 
 /// The context of a call that nobody asked for yet.
 #[cold]
-fn context_of(shared: &Shared, known: Call, notes: Notes) -> Context {
+pub(super) fn context_of(shared: &Shared, known: Call, notes: Notes) -> Context {
     let connection = Arc::clone(&shared.connection);
     let cancellation = Cancellation::new(known.deadline());
     Context::new(connection, known, cancellation, notes)
 }
 
 /// What the caller said beside the arguments.
-fn notes(call: &CallFrame<'_>, said: Option<Box<Notes>>) -> Notes {
+pub(super) fn notes(call: &CallFrame<'_>, said: Option<Box<Notes>>) -> Notes {
     let mut notes = said.map(|said| *said).unwrap_or_default();
     notes.trace = call.trace;
     notes
 }
 
 /// An answer with what is said beside the result.
-fn with_notes(answer: Answer, context: &Context, shared: &Shared) -> Answer {
+pub(super) fn with_notes(answer: Answer, context: &Context, shared: &Shared) -> Answer {
     let mut answer = answer?;
     let said = context.take_reply().filter(|_| shared.remote.two_way);
     let said = said.map(|notes| Attachment::Notes(Box::new(notes)));
@@ -521,7 +565,7 @@ fn with_notes(answer: Answer, context: &Context, shared: &Shared) -> Answer {
 }
 
 #[inline]
-fn max_result_bytes(shared: &Shared) -> usize {
+pub(super) fn max_result_bytes(shared: &Shared) -> usize {
     (shared.remote.max_message_bytes as usize).saturating_sub(REPLY_HEADER_BYTES)
 }
 
@@ -566,6 +610,7 @@ fn find_method<'a, 'f>(
         return Err(no_room(running));
     }
     if shared.side == Side::Dialled
+        && call.flags & flag::ONEWAY == 0
         && shared.unsent.load(Ordering::Relaxed) > shared.limits.max_unsent_bytes
     {
         let text = "the replies before it were not taken yet";
@@ -707,7 +752,17 @@ fn select<'a>(
 }
 
 #[cold]
-fn no_host() -> Refusal {
+pub(super) fn put_refusal(replies: &mut Frames, id: u32, refusal: &Refusal) {
+    frame::put_refusal(&mut replies.bytes, refusal.status as u16, id, &refusal.text);
+}
+
+#[cold]
+pub(super) fn in_flight(id: u32) -> Fault {
+    format!("call id {id} is in flight already")
+}
+
+#[cold]
+pub(super) fn no_host() -> Refusal {
     Refusal::new(Status::UnknownObject, "this process hosts no objects")
 }
 
@@ -718,13 +773,13 @@ fn not_bound(handle: u32) -> Refusal {
 }
 
 #[cold]
-fn taken_away() -> Refusal {
+pub(super) fn taken_away() -> Refusal {
     let text = "the object was taken away after it was bound";
     Refusal::new(Status::UnknownObject, text)
 }
 
 #[cold]
-fn no_room(running: usize) -> Refusal {
+pub(super) fn no_room(running: usize) -> Refusal {
     let text = format!("{running} calls of this connection are running already");
     Refusal::new(Status::Overloaded, text)
 }
@@ -754,19 +809,16 @@ impl Shared {
         self.state.lock().running.contains_key(&id)
     }
 
-    /// Notes a call that goes on after its start; one-way calls have no id and are only counted.
-    fn admit(&self, id: u32, oneway: bool, cancellation: &Cancellation) -> u64 {
+    /// Notes a call that goes on after its start.
+    fn admit(&self, id: u32, cancellation: &Cancellation) -> u64 {
         self.running.fetch_add(1, Ordering::Relaxed);
-        if oneway {
-            return 0;
-        }
         let mut state = self.state.lock();
         state.started += 1;
         let use_of_id = state.started;
         let running = Running {
             use_of_id,
             cancellation: cancellation.clone(),
-            task: None,
+            runs: Runs::Somewhere,
         };
         state.running.insert(id, running);
         use_of_id
@@ -789,27 +841,13 @@ impl Shared {
         if let Some(running) = state.running.get_mut(&id)
             && running.use_of_id == use_of_id
         {
-            running.task = Some(task);
+            running.runs = Runs::Alone(task);
         }
     }
 
-    fn forget(&self, id: u32, use_of_id: u64) {
+    pub(super) fn forget(&self, id: u32) {
         self.running.fetch_sub(1, Ordering::Relaxed);
-        if use_of_id > 0 {
-            self.state.lock().running.remove(&id);
-        }
-    }
-
-    fn finish(&self, id: u32, use_of_id: u64, codec: Codec, answer: Answer) {
-        if use_of_id > 0 {
-            self.answer(id, use_of_id, codec, answer);
-            return;
-        }
-        self.running.fetch_sub(1, Ordering::Relaxed);
-        self.driver.wake();
-        if let Err(refusal) = answer {
-            tracing::warn!(peer = %self.peer, "a one-way call failed: {}", refusal.text);
-        }
+        self.state.lock().running.remove(&id);
     }
 
     /// Gives up the peer's call `id` and acknowledges that.

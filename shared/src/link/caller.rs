@@ -281,14 +281,8 @@ impl Shared {
         arguments: &A,
     ) -> Result<u64, NotSent> {
         let _leftovers = attach::Leftovers;
-        let mut state = self.state.lock();
-        if self.refuses.load(Ordering::Relaxed) {
-            return Err(state.refusal());
-        }
-        if state.out.unsent() > self.limits.max_unsent_bytes {
-            return Err(NotSent::Full(state.calls.len()));
-        }
-        let was_empty = state.out.is_empty();
+        let mut state = self.lock_to_post()?;
+        let was_idle = state.is_idle();
         let within_ms = milliseconds(call.within);
         let before = state.out.frames().mark();
         put_call(
@@ -304,13 +298,7 @@ impl Shared {
         if attach::any() {
             return self.attach_to_call(state, None, before, call.codec);
         }
-        let end = state.out.end();
-        let alone = was_empty && state.out.flush == Flush::Idle;
-        let written = alone && state.out.write().unwrap_or(false);
-        if !written {
-            self.ask_flush(state);
-        }
-        Ok(end)
+        Ok(self.post(state, before, was_idle))
     }
 
     /// Leaves with the arguments what is said beside them, and what the call that this one is made in has.
@@ -358,10 +346,10 @@ impl Shared {
         frame::mark_attached(&mut frames.bytes, before.bytes());
         frames.end(before);
         let end = state.out.end();
-        if let Some(Slot::Awaited { end: ends, .. }) =
-            id.and_then(|id| state.calls.get_mut(id as usize))
-        {
-            *ends = end;
+        match id.map(|id| state.calls.get_mut(id as usize)) {
+            Some(Some(Slot::Awaited { end: ends, .. })) => *ends = end,
+            Some(_) => {}
+            None => state.pay(before),
         }
         self.ask_flush(guard);
         self.begin(listed);
@@ -400,7 +388,7 @@ impl Shared {
     }
 
     /// Waits until the state gives something.
-    async fn wait_until<T>(&self, given: impl Fn(&State) -> Option<T>) -> T {
+    pub(super) async fn wait_until<T>(&self, given: impl Fn(&State) -> Option<T>) -> T {
         loop {
             let mut told = std::pin::pin!(self.room.notified());
             told.as_mut().enable();
@@ -526,13 +514,8 @@ fn put_call<A: Serialize + ?Sized>(
     arguments: &A,
     max_message_bytes: u32,
 ) -> Result<(), NotSent> {
-    if call
-        .name
-        .is_some_and(|name| name.len() > usize::from(u16::MAX))
-    {
-        return Err(NotSent::TooLarge(
-            "a method's name takes at most 65,535 bytes".into(),
-        ));
+    if let Some(name) = call.name {
+        check_name(name)?;
     }
     let kind = match call {
         Outgoing { name: Some(_), .. } => flag::NAMED,
@@ -585,9 +568,18 @@ fn put_call<A: Serialize + ?Sized>(
     }
 }
 
+pub(super) fn check_name(name: &str) -> Result<(), NotSent> {
+    match u16::try_from(name.len()) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(NotSent::TooLarge(
+            "a method's name takes at most 65,535 bytes".into(),
+        )),
+    }
+}
+
 /// The trace of a call: what was said, or that of the call it is made in.
 #[inline]
-fn trace(said: Option<&Notes>) -> Option<Trace> {
+pub(super) fn trace(said: Option<&Notes>) -> Option<Trace> {
     if said.is_none() && !context::is_known() {
         return None;
     }
@@ -596,7 +588,7 @@ fn trace(said: Option<&Notes>) -> Option<Trace> {
 }
 
 #[cold]
-fn not_encoded(error: EncodeError) -> NotSent {
+pub(super) fn not_encoded(error: EncodeError) -> NotSent {
     match error {
         EncodeError::TooLarge { limit } => NotSent::TooLarge(format!(
             "the arguments take more than {limit} bytes, the longest message this connection allows"
@@ -628,7 +620,7 @@ impl Drop for HalfFrame<'_> {
 
 /// Rounds up: a deadline that is not over yet must not read as zero.
 #[inline]
-fn milliseconds(within: Duration) -> u32 {
+pub(super) fn milliseconds(within: Duration) -> u32 {
     let of_seconds = within.as_secs().saturating_mul(1000);
     let of_the_rest = u64::from(within.subsec_nanos().div_ceil(1_000_000));
     u32::try_from(of_seconds.saturating_add(of_the_rest)).unwrap_or(u32::MAX)
@@ -660,6 +652,11 @@ impl<'a> Pending<'a> {
             taken: false,
             began,
         }
+    }
+
+    /// Leaves the call in flight to whoever makes another one of these for it.
+    pub(super) fn stay(mut self) {
+        self.taken = true;
     }
 
     /// When it was made, to the millisecond.

@@ -405,7 +405,7 @@ impl Driver {
             Frame::Fault(why) => {
                 return Err(End::Lost(format!("the peer ended the connection: {why}")));
             }
-            Frame::Flow(flow) => return self.flow(&flow),
+            Frame::Flow(flow) => return self.flow(&flow, now),
             Frame::Pong(_) | Frame::Skipped(_) => {}
         }
         Ok(())
@@ -413,6 +413,7 @@ impl Driver {
 
     /// Writes the replies to what was read and what others appended.
     fn write(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Result<(), End> {
+        self.callee.give_credit(&mut self.replies.bytes);
         let produced = !self.replies.is_empty();
         let mut state = shared.state.lock();
         if produced {
@@ -436,6 +437,7 @@ impl Driver {
             state.out.flush = Flush::Idle;
         }
         self.yielded = false;
+        state.company.part();
         shared.unsent.store(state.out.unsent(), Ordering::Relaxed);
         if state.producers.are_backlogged() && state.out.unsent() <= BACKLOG_BYTES / 2 {
             self.woken.append(&mut state.producers.resume());
@@ -499,6 +501,7 @@ impl Driver {
             && state.producers.len() == 0
             && state.consumers.are_done()
             && self.shared.running.load(Ordering::Relaxed) == 0
+            && self.shared.oneways.load(Ordering::Relaxed) == 0
     }
 
     /// Does what is due, and has the alarm ring for what comes next. An alarm that rings too early costs less than moving it

@@ -19,6 +19,7 @@ use super::caller::Slot;
 use super::clock::{NEVER, Tick};
 use super::consumer::Consumers;
 use super::exports::Exports;
+use super::oneway::{Company, Purse};
 use super::out::{Flush, Out};
 use super::producer::Producers;
 use super::{Host, Job, Limits};
@@ -71,8 +72,12 @@ pub(super) struct Shared {
     pub(super) room: Notify,
     /// No further calls are taken from the peer.
     pub(super) leaving: AtomicBool,
-    /// How many calls of the peer are running.
+    /// How many calls of the peer are running that will be answered.
     pub(super) running: AtomicUsize,
+    /// How many one-way calls of the peer are running.
+    pub(super) oneways: AtomicUsize,
+    /// What those that ended cost the peer, until the driver gives it back.
+    pub(super) owed: AtomicUsize,
     /// Unsent bytes when they were last counted.
     pub(super) unsent: AtomicUsize,
     /// How many references of the peer's are held here.
@@ -89,6 +94,10 @@ pub(super) struct State {
     pub(super) awaited: usize,
     /// How many of `calls` were given up and not yet acknowledged.
     pub(super) orphans: usize,
+    /// What this side may still send of one-way calls.
+    pub(super) purse: Purse,
+    /// Whether one-way calls come one by one.
+    pub(super) company: Company,
     /// How many callers wait for room.
     pub(super) crowd: usize,
     /// No later than the earliest deadline among `calls`.
@@ -129,15 +138,26 @@ pub(super) struct Running {
     pub(super) use_of_id: u64,
     /// Has a job in the compute pool not begin, or not answer.
     pub(super) cancellation: Cancellation,
-    /// Its task, if it waits in one and once that is known.
-    pub(super) task: Option<AbortHandle>,
+    pub(super) runs: Runs,
+}
+
+/// Where a call runs.
+pub(super) enum Runs {
+    /// In the compute pool, or in a task that is not known yet.
+    Somewhere,
+    /// In a task of its own.
+    Alone(AbortHandle),
+    /// In turn with others, in a task that is told to look which of them are still wanted.
+    InTurn(Arc<Notify>),
 }
 
 impl Running {
     pub(super) fn stop(self) {
         self.cancellation.stop();
-        if let Some(task) = self.task {
-            task.abort();
+        match self.runs {
+            Runs::Somewhere => {}
+            Runs::Alone(task) => task.abort(),
+            Runs::InTurn(told) => told.notify_one(),
         }
     }
 }
@@ -216,6 +236,8 @@ impl Shared {
                 calls: Slab::new(),
                 awaited: 0,
                 orphans: 0,
+                purse: Purse::new(remote.two_way),
+                company: Company::default(),
                 crowd: 0,
                 earliest: NEVER,
                 began: None,
@@ -236,6 +258,8 @@ impl Shared {
             room: Notify::new(),
             leaving: AtomicBool::new(false),
             running: AtomicUsize::new(0),
+            oneways: AtomicUsize::new(0),
+            owed: AtomicUsize::new(0),
             unsent: AtomicUsize::new(0),
             held: AtomicUsize::new(0),
             side,
@@ -261,6 +285,12 @@ impl Shared {
     /// When a tick is.
     pub(super) fn time(&self, tick: Tick) -> Instant {
         self.epoch + Duration::from_millis(tick)
+    }
+
+    /// True once no new calls can be made.
+    #[inline]
+    pub(super) fn refuses(&self) -> bool {
+        self.refuses.load(Ordering::Relaxed)
     }
 
     pub(super) fn is_open(&self) -> bool {

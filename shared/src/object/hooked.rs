@@ -177,9 +177,10 @@ fn refusal(reason: Rejection) -> Refusal {
         Rejection::Stale(text) => (Status::Stale, text),
         Rejection::TooLarge(text) => (Status::TooLarge, text),
         Rejection::Expired(text) => (Status::Expired, text),
-        Rejection::Unauthorised(text) | Rejection::Deferred(text) | Rejection::Other(text) => {
-            (Status::Unauthorised, text)
-        }
+        Rejection::Unauthorised(text)
+        | Rejection::Deferred(text)
+        | Rejection::Skipped(text)
+        | Rejection::Other(text) => (Status::Unauthorised, text),
     };
     Refusal::new(status, text)
 }

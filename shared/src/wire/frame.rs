@@ -16,6 +16,12 @@ pub const CALL_HEADER_BYTES: usize = 20;
 /// Bytes of a reply before its result, length included.
 pub const REPLY_HEADER_BYTES: usize = 12;
 
+/// Bytes of a trace context.
+const TRACE_BYTES: usize = 25;
+
+/// Bytes before a text.
+const TEXT_HEADER_BYTES: usize = 2;
+
 /// The longest text of a refusal, in bytes; longer ones are cut.
 pub const MAX_TEXT_BYTES: usize = 4096;
 
@@ -228,6 +234,14 @@ impl<'a> ReplyFrame<'a> {
 }
 
 impl<'a> CallFrame<'a> {
+    /// How long the frame is, its length field included.
+    #[inline]
+    pub fn frame_bytes(&self) -> usize {
+        let trace = if self.trace.is_some() { TRACE_BYTES } else { 0 };
+        let name = self.name.map_or(0, |name| TEXT_HEADER_BYTES + name.len());
+        CALL_HEADER_BYTES + trace + name + self.body.len()
+    }
+
     /// Reads a call by number and without a trace from what stands behind its length; `None` for anything else, which
     /// [`Frame::parse`] tells apart.
     #[inline(always)]

@@ -36,11 +36,13 @@ pub enum Status {
     TooLarge = 23,
     /// The deadline was over before the start.
     Expired = 24,
+    /// A call before it in its sequence brought no value.
+    Skipped = 25,
     /// Given up on a cancel or at the deadline; may have run.
     Cancelled = 64,
 }
 
-const ALL: [Status; 14] = [
+const ALL: [Status; 15] = [
     Status::Done,
     Status::Panicked,
     Status::Error,
@@ -54,6 +56,7 @@ const ALL: [Status; 14] = [
     Status::Unauthorised,
     Status::TooLarge,
     Status::Expired,
+    Status::Skipped,
     Status::Cancelled,
 ];
 
@@ -112,6 +115,7 @@ pub fn outcome(status: u16, text: String, target: Target, idempotent: bool) -> C
         Some(Status::Unauthorised) => rejected(Rejection::Unauthorised(text)),
         Some(Status::TooLarge) => rejected(Rejection::TooLarge(text)),
         Some(Status::Expired) => rejected(Rejection::Expired(text)),
+        Some(Status::Skipped) => rejected(Rejection::Skipped(text)),
         Some(Status::Done | Status::Cancelled) => CallError::Unknown {
             target,
             reason: Unknown::Cancelled(text),

@@ -5,6 +5,7 @@ mod gate;
 mod house;
 mod mill;
 mod outcomes;
+mod steps;
 mod town;
 mod wire;
 
@@ -19,6 +20,7 @@ pub(crate) use gate::Gate;
 pub(crate) use house::{House, NameService};
 pub(crate) use mill::{Mill, MillHouse, MillProxy, Miller, mills};
 pub(crate) use outcomes::{assert_ends, assert_unconnected, assert_words, ending};
+pub(crate) use steps::{Steps, StepsHouse, StepsProxy};
 pub(crate) use town::Town;
 pub(crate) use wire::Wire;
 

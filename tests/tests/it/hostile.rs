@@ -7,6 +7,7 @@
 
 mod batches;
 mod callers;
+mod credit;
 mod doors;
 mod flood;
 mod fuzz;
@@ -15,6 +16,7 @@ mod neighbour;
 mod notes;
 mod rules;
 mod script;
+mod sequences;
 mod servers;
 mod two_way;
 mod wire;

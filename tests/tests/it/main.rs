@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod batches;
 mod blocking;
 mod calls;
 mod context;
@@ -23,6 +24,7 @@ mod instances;
 mod map_reduce;
 mod metadata;
 mod names;
+mod oneway;
 mod pool;
 mod proxies;
 mod sessions;

@@ -1,24 +1,28 @@
 //! What a driver does with the frames of streams and references.
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use super::super::consumer;
 use super::{Driver, End, OWN_BYTES, Shared};
 use crate::wire::attached;
 use crate::wire::blob;
 use crate::wire::frame::ReplyFrame;
-use crate::wire::frame::flow::{self, Flow};
+use crate::wire::frame::flow::{self, Flow, ONEWAY_CALLS};
 use crate::wire::status::Status;
 
 impl Driver {
     /// Handles what is neither call nor reply.
-    pub(super) fn flow(&mut self, flow: &Flow<'_>) -> Result<(), End> {
+    pub(super) fn flow(&mut self, flow: &Flow<'_>, now: Instant) -> Result<(), End> {
         match flow {
             Flow::Item(item) => return self.item(item),
             Flow::End(end) => {
                 let mut state = self.shared.state.lock();
                 let woken = state.consumers.end(end.stream, end.status, end.text);
                 self.woken.extend(woken.map_err(End::Fault)?);
+            }
+            Flow::Credit(credit) if credit.of == ONEWAY_CALLS => {
+                self.shared.earn(*credit).map_err(End::Fault)?;
             }
             Flow::Credit(credit) => {
                 let woken = self.shared.state.lock().producers.grant(*credit);
@@ -36,7 +40,10 @@ impl Driver {
                 drop(gone.map_err(End::Fault)?);
             }
             Flow::Piece(_) | Flow::Taken(_) => return Err(End::Fault("no pieces yet".into())),
-            Flow::Sequence(_) => return Err(End::Fault("no sequences yet".into())),
+            Flow::Sequence(sequence) => {
+                let begun = self.callee.sequence(sequence, &mut self.replies, now);
+                begun.map_err(End::Fault)?;
+            }
         }
         Ok(())
     }

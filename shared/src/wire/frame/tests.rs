@@ -143,6 +143,91 @@ fn the_other_frames_have_these_bytes() {
 }
 
 #[test]
+fn credit_and_a_sequence_have_these_bytes() {
+    let mut out = Vec::new();
+    let credit = flow::Credit {
+        of: flow::ONEWAY_CALLS,
+        bytes: flow::ONEWAY_WINDOW_BYTES / 2,
+    };
+    flow::put_credit(&mut out, credit);
+    assert_eq!(
+        hex(&out),
+        "09000000".to_owned() + "12" + "00000000" + "00000800"
+    );
+    assert_eq!(read_back(&out), Frame::Flow(Flow::Credit(credit)));
+
+    out.clear();
+    let call = CallFrame {
+        flags: 0,
+        method: 2,
+        id: 7,
+        handle: 1,
+        deadline_ms: 30_000,
+        trace: None,
+        name: None,
+        body: &[],
+    };
+    let oneway = CallFrame {
+        flags: flag::ONEWAY,
+        method: 3,
+        id: 0,
+        ..call
+    };
+    let start = flow::begin_sequence(&mut out, flow::mode::STOP_AT_FIRST_ERROR);
+    for (call, arguments) in [(&call, &b"\x14"[..]), (&oneway, b"\x01x")] {
+        let start = begin_call(&mut out, call);
+        out.extend_from_slice(arguments);
+        end(&mut out, start);
+    }
+    end(&mut out, start);
+    assert_eq!(
+        hex(&out),
+        "2d00000017".to_owned()
+            + "01"
+            + "1100000005000200070000000100000030750000"
+            + "14"
+            + "1200000005010300000000000100000030750000"
+            + "0178"
+    );
+    let Frame::Flow(Flow::Sequence(sequence)) = read_back(&out) else {
+        panic!("not a sequence");
+    };
+    assert_eq!(sequence.mode, flow::mode::STOP_AT_FIRST_ERROR);
+    assert_eq!(sequence.calls, &out[flow::SEQUENCE_HEADER_BYTES..]);
+}
+
+#[test]
+fn a_call_knows_how_long_its_frame_is() {
+    let trace = Trace {
+        trace_id: [1; 16],
+        span_id: 2,
+        flags: 3,
+    };
+    for (trace, name) in [
+        (None, None),
+        (Some(trace), None),
+        (Some(trace), Some("name")),
+    ] {
+        let mut out = Vec::new();
+        let flags = trace.map_or(0, |_| flag::TRACE) | name.map_or(0, |_| flag::NAMED);
+        let call = CallFrame {
+            flags,
+            method: 2,
+            id: 7,
+            handle: 1,
+            deadline_ms: 30_000,
+            trace,
+            name,
+            body: b"body",
+        };
+        let start = begin_call(&mut out, &call);
+        out.extend_from_slice(call.body);
+        end(&mut out, start);
+        assert_eq!(call.frame_bytes(), out.len());
+    }
+}
+
+#[test]
 fn unknown_kinds_are_skipped_or_refused_by_name() {
     assert_eq!(Frame::parse(&[200, 1, 2]), Ok(Frame::Skipped(200)));
     assert_eq!(

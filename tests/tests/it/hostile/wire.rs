@@ -8,9 +8,9 @@ use farcall::descriptor::Descriptor;
 use farcall::{Address, Limits};
 use farcall_shared::wire::batch;
 use farcall_shared::wire::codec::Codec;
-use farcall_shared::wire::frame::flow::Flow;
+use farcall_shared::wire::frame::flow::{self, Credit, Flow};
 use farcall_shared::wire::frame::{self, Bind, Bound, CallFrame, Frame, LENGTH_BYTES};
-use farcall_shared::wire::handshake::{Hello, PREFACE_BYTES, Side, VERSIONS, preface};
+use farcall_shared::wire::handshake::{Hello, PREFACE_BYTES, Side, VERSIONS, feature, preface};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -91,6 +91,10 @@ pub(super) enum Said {
     Call(u32, bool),
     /// Its id, its method and the arguments of its calls.
     Batch(u32, u16, Vec<Vec<u8>>),
+    /// Its mode, and of each of its calls the id and whether it is one-way.
+    Sequence(u8, Vec<(u32, bool)>),
+    /// Of what, and how many bytes.
+    Credit(u32, u32),
     Cancel(u32),
     Fault(String),
     Ping,
@@ -141,8 +145,13 @@ impl Raw {
 
     /// Dials and shakes hands as a caller.
     pub(super) async fn connect(address: &Address) -> Self {
+        Self::connect_with(address, 0).await
+    }
+
+    /// The same with features.
+    pub(super) async fn connect_with(address: &Address, features: u64) -> Self {
         let mut raw = Self::dial(address).await;
-        raw.send(&hello(Side::Dialled)).await;
+        raw.send(&hello_with(Side::Dialled, features)).await;
         assert!(raw.welcome().await);
         raw
     }
@@ -150,6 +159,14 @@ impl Raw {
     /// Dials, shakes hands and binds the desk as handle 0.
     pub(super) async fn bound(address: &Address) -> Self {
         let mut raw = Self::connect(address).await;
+        raw.send(&bind(0, Codec::Postcard)).await;
+        assert_eq!(raw.said().await, Said::Bound(0, 0, String::new()));
+        raw
+    }
+
+    /// The same, with everything that goes two ways.
+    pub(super) async fn bound_two_way(address: &Address) -> Self {
+        let mut raw = Self::connect_with(address, feature::TWO_WAY).await;
         raw.send(&bind(0, Codec::Postcard)).await;
         assert_eq!(raw.said().await, Said::Bound(0, 0, String::new()));
         raw
@@ -224,6 +241,10 @@ impl Raw {
                 let calls = std::iter::from_fn(|| batch::next_call(&mut rest).map(<[u8]>::to_vec));
                 Said::Batch(call.id, call.method, calls.collect())
             }
+            Frame::Flow(Flow::Sequence(sequence)) => {
+                Said::Sequence(sequence.mode, calls_of(sequence.calls))
+            }
+            Frame::Flow(Flow::Credit(credit)) => Said::Credit(credit.of, credit.bytes),
             Frame::Call(call) => Said::Call(call.id, call.flags & frame::flag::ONEWAY != 0),
             Frame::Cancel(id) => Said::Cancel(id),
             Frame::Fault(text) => Said::Fault(text.into()),
@@ -257,6 +278,18 @@ impl Raw {
         loop {
             match self.said().await {
                 Said::Reply(of, status, body) if of == id => return (status, body),
+                Said::Fault(text) => panic!("{text}"),
+                Said::End => panic!("the connection was closed"),
+                _ => {}
+            }
+        }
+    }
+
+    /// The next reply: its call and its status; other frames before it are skipped.
+    pub(super) async fn reply_to_any(&mut self) -> (u32, u16) {
+        loop {
+            match self.said().await {
+                Said::Reply(id, status, _) => return (id, status),
                 Said::Fault(text) => panic!("{text}"),
                 Said::End => panic!("the connection was closed"),
                 _ => {}
@@ -477,5 +510,41 @@ pub(super) fn any(kind: u8, fields: &[u8]) -> Vec<u8> {
     let mut out = (fields.len() as u32 + 1).to_le_bytes().to_vec();
     out.push(kind);
     out.extend_from_slice(fields);
+    out
+}
+
+/// A call that wants no reply.
+pub(super) fn oneway(method: u16, arguments: &impl Serialize) -> Vec<u8> {
+    let mut out = call(0, method, arguments);
+    out[LENGTH_BYTES + 1] |= frame::flag::ONEWAY;
+    out
+}
+
+/// Calls that are run one after the other.
+pub(super) fn sequence(mode: u8, calls: &[Vec<u8>]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let start = flow::begin_sequence(&mut out, mode);
+    out.extend_from_slice(&calls.concat());
+    frame::end(&mut out, start);
+    out
+}
+
+/// Credit of one-way calls.
+pub(super) fn credit(bytes: u32) -> Vec<u8> {
+    let mut out = Vec::new();
+    let of = flow::ONEWAY_CALLS;
+    flow::put_credit(&mut out, Credit { of, bytes });
+    out
+}
+
+fn calls_of(mut calls: &[u8]) -> Vec<(u32, bool)> {
+    let mut out = Vec::new();
+    while let Some(total) = frame::frame_bytes(calls, u32::MAX).unwrap() {
+        let Frame::Call(call) = Frame::parse(&calls[LENGTH_BYTES..total]).unwrap() else {
+            panic!("no call");
+        };
+        out.push((call.id, call.flags & frame::flag::ONEWAY != 0));
+        calls = &calls[total..];
+    }
     out
 }

@@ -471,3 +471,46 @@ async fn items_with_a_hook_of_a_proxys_still_travel_together() {
     let ends = lines.iter().filter(|line| line.ends_with("Done")).count();
     assert_eq!(ends, ITEMS as usize);
 }
+
+#[tokio::test]
+async fn hooks_are_around_the_calls_of_batches_and_one_way_calls() {
+    let there = Clock::new("there");
+    let house = watched(&there).await;
+    let here = Clock::new("here");
+    let desk = house.desk.with_hook(here.clone());
+    let mut batch = desk.batch();
+    let square = batch.add(|desk| desk.square(3));
+    let failed = batch.add(|desk| desk.panic("on purpose".into()));
+    let dropped = batch.add(|desk| desk.echo("x".into()));
+    drop(dropped);
+    soon(batch.send()).await.unwrap();
+    assert_eq!(soon(square).await, Ok(9));
+    soon(failed).await.unwrap_err();
+    let mut lines = here.ended(3).await;
+    lines.sort();
+    assert_eq!(
+        lines,
+        [
+            "here: echo",
+            "here: echo Unknown(Cancelled)",
+            "here: panic",
+            "here: panic Failed(Panic)",
+            "here: square",
+            "here: square Done"
+        ]
+    );
+    assert_eq!(
+        there.ended(2).await,
+        [
+            "there: square",
+            "there: square Done",
+            "there: panic",
+            "there: panic Failed(Panic)"
+        ]
+    );
+    soon(desk.oneway(|desk| desk.echo("y".into())))
+        .await
+        .unwrap();
+    assert_eq!(here.ended(1).await, ["here: echo", "here: echo Done"]);
+    assert_eq!(there.ended(1).await, ["there: echo", "there: echo Done"]);
+}

@@ -403,3 +403,44 @@ async fn what_gives_a_stream_its_items_is_a_part_of_the_call() {
     assert_eq!(drops, vec![Ok((connection, 5)); 3]);
     assert!(Context::current().is_none());
 }
+
+#[tokio::test]
+async fn metadata_goes_with_batches_and_one_way_calls_and_comes_with_their_replies() {
+    let it = town().await;
+    let post = it.post.with_metadata("who", "me");
+    let (me, nobody) = (Ok(Some("me".to_owned())), Ok(None));
+    let mut batch = post.batch();
+    let at_once = batch.add(|post| post.read(key()));
+    let later = batch.add(|post| post.read_later(key()));
+    let computed = batch.add(|post| post.read_computing(key()));
+    let yours = batch.add(|post| async move {
+        let post = post.with_metadata("who", "you");
+        post.read_later(key()).await
+    });
+    soon(batch.send()).await.unwrap();
+    assert_eq!(soon(at_once).await, me);
+    assert_eq!(soon(later).await, me);
+    assert_eq!(soon(computed).await, me);
+    assert_eq!(soon(yours).await, Ok(Some("you".into())));
+    assert_eq!(soon(it.post.read(key())).await, nobody);
+
+    soon(post.oneway(|post| post.read_unheard(key())))
+        .await
+        .unwrap();
+    soon(post.read(key())).await.unwrap();
+    assert_eq!(*it.office.unheard.lock().unwrap(), [Some("me".to_owned())]);
+
+    for _ in 0..20 {
+        let (stamps, metadata) = soon(metadata_of(&it.post, |post| async move {
+            let mut batch = post.batch();
+            let at_once = batch.add(|post| post.stamp("first".into()));
+            let later = batch.add(|post| post.stamp_later("second".into()));
+            let computed = batch.add(|post| post.stamp_computing("third".into()));
+            batch.send().await.unwrap();
+            (at_once.await, later.await, computed.await)
+        }))
+        .await;
+        assert_eq!(stamps, (Ok(7), Ok(7), Ok(7)));
+        assert_eq!(metadata.get("stamp"), Some(&b"third"[..]));
+    }
+}

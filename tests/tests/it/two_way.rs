@@ -1,5 +1,6 @@
 //! What goes both ways over a connection: references, callbacks, streams.
 
+mod batches;
 mod references;
 mod streams;
 

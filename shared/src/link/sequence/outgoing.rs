@@ -298,6 +298,9 @@ impl Bound {
     }
 }
 
+/// The ids of a sequence's calls, and when they began; nothing for one-way calls.
+type Slots = Vec<Option<(u32, Tick)>>;
+
 impl Shared {
     fn has_room_for(&self, state: &State, answered: usize, costs: bool) -> bool {
         state.calls.len() + answered <= self.remote.max_calls_in_flight as usize
@@ -311,7 +314,7 @@ impl Shared {
         (handle, codec): (u32, Codec),
         mode: Mode,
         calls: &[Prepared<'_>],
-    ) -> Result<(u64, Vec<Option<(u32, Tick)>>), NotSent> {
+    ) -> Result<(u64, Slots), NotSent> {
         let oneways = calls.iter().filter(|call| call.oneway).count();
         let answered = calls.len() - oneways;
         let bytes = self.check_sequence(calls)?;

@@ -4,8 +4,9 @@ mod spoil;
 mod values;
 
 use farcall::descriptor::{DaemonInfoProxy, Descriptor};
+use farcall::parts::wire::attached::{self, Entry};
 use farcall::parts::wire::batch;
-use farcall::parts::wire::frame::flow::{self, Credit, Flow};
+use farcall::parts::wire::frame::flow::{self, Credit, Flow, Item, Release};
 use farcall::parts::wire::frame::{
     self, Bind, Bound, CallFrame, Frame, LENGTH_BYTES, ReplyFrame, Trace, flag,
 };
@@ -15,10 +16,10 @@ use fastrand::Rng;
 use crate::target::TargetProxy;
 
 pub use spoil::{reseal, spoil};
-pub use values::{Chance, arguments, list};
+pub use values::{Chance, METHODS, arguments, list};
 
-/// The forged objects' ids: those that the fuzzer's daemon hosts, and one that nobody does.
-pub const OBJECTS: [&str; 4] = ["target", "open", "Far.Daemon", "nobody"];
+/// The forged objects' ids: those that the fuzzer's daemon hosts, one that nobody does, and the first that are handed out.
+pub const OBJECTS: [&str; 6] = ["target", "open", "Far.Daemon", "nobody", "?1", "?2"];
 
 /// A number that is an edge more often than not.
 pub fn number(random: &mut Rng) -> u64 {
@@ -100,16 +101,24 @@ enum Kind {
     Fault,
     Sequence,
     Credit,
+    Item,
+    End,
+    Stop,
+    Release,
     Other,
 }
 
 /// How often of 64 a callee and a caller get each kind: those that end a connection are few.
-const OFTEN: [(Kind, u8, u8); 13] = [
-    (Kind::Call, 34, 5),
+const OFTEN: [(Kind, u8, u8); 17] = [
+    (Kind::Call, 28, 5),
     (Kind::Sequence, 3, 1),
-    (Kind::Credit, 1, 1),
-    (Kind::Reply, 1, 32),
-    (Kind::Cancel, 7, 4),
+    (Kind::Credit, 2, 1),
+    (Kind::Item, 3, 5),
+    (Kind::End, 1, 2),
+    (Kind::Stop, 1, 1),
+    (Kind::Release, 1, 1),
+    (Kind::Reply, 1, 26),
+    (Kind::Cancel, 6, 2),
     (Kind::Unbind, 4, 3),
     (Kind::Ping, 3, 3),
     (Kind::Pong, 2, 2),
@@ -147,6 +156,17 @@ pub fn frame(random: &mut Rng, whom: For) -> Vec<u8> {
         Kind::Fault => frame::put_fault(&mut out, &text(random)),
         Kind::Sequence => put_sequence(&mut out, random),
         Kind::Credit => flow::put_credit(&mut out, credit(random)),
+        Kind::Item => put_item(&mut out, random),
+        Kind::End => {
+            let status = if random.bool() {
+                0
+            } else {
+                number(random) as u16
+            };
+            flow::put_end(&mut out, stream(random), status, &text(random));
+        }
+        Kind::Stop => flow::put_stop(&mut out, stream(random)),
+        Kind::Release => flow::put_release(&mut out, release(random)),
         Kind::Other => {
             // One that may be skipped; now and then any.
             let first = if random.u8(..) < 16 {
@@ -333,11 +353,11 @@ fn put_call(out: &mut Vec<u8>, random: &mut Rng) {
         flags: random.u8(..),
     };
     let method = if random.u8(..) < 250 {
-        random.u16(0..12)
+        random.u16(0..METHODS)
     } else {
         number(random) as u16
     };
-    let (method, body) = match flags & flag::BATCH {
+    let (method, mut body) = match flags & flag::BATCH {
         0 => (method, arguments(random, method)),
         // Mostly of a method that computes.
         _ => {
@@ -349,6 +369,12 @@ fn put_call(out: &mut Vec<u8>, random: &mut Rng) {
             (method, calls(random, method))
         }
     };
+    let mut flags = flags;
+    let refers = flags & flag::BATCH == 0 && method > 10 && random.u8(..) < 240;
+    if refers || random.u8(..) < 16 {
+        flags |= flag::ATTACHED;
+        put_list(&mut body, random, matches!(method, 13 | 14));
+    }
     let call = CallFrame {
         flags,
         method,
@@ -388,13 +414,80 @@ fn put_sequence(out: &mut Vec<u8>, random: &mut Rng) {
     frame::end(out, start);
 }
 
-/// Mostly of one-way calls, and mostly what they cost.
-fn credit(random: &mut Rng) -> Credit {
-    Credit {
-        of: if random.u8(..) < 200 {
-            flow::ONEWAY_CALLS
+/// The list of what a value refers to, sound as a rule, and mostly a stream first where one is wanted.
+fn put_list(out: &mut Vec<u8>, random: &mut Rng, mut wants_stream: bool) {
+    let start = out.len();
+    let count = if random.u8(..) < 250 { 3 } else { 300 };
+    for _ in 0..random.usize(1..=count) {
+        let (uri, mut id) = (text(random), [0; 16]);
+        random.fill(&mut id);
+        let entry = match random.u8(0..if wants_stream { 1 } else { 16 }) {
+            0 | 1 => Entry::Stream(stream(random)),
+            2..8 => Entry::Export(export(random)),
+            8..12 => Entry::Returned(export(random)),
+            12 | 13 => Entry::Uri(&uri),
+            14 => Entry::Metadata(&uri, &id),
+            _ => Entry::Correlation(id),
+        };
+        attached::put(out, &entry);
+        wants_stream = false;
+    }
+    match random.u8(..) {
+        0 => out.extend_from_slice(&bytes(random)),
+        1 => out.truncate(start.max(out.len() - 1)),
+        _ => attached::end(out, start),
+    }
+}
+
+/// A stream's number, a low one as a rule: they are given in their order.
+fn stream(random: &mut Rng) -> u32 {
+    match random.u8(..) {
+        0..250 => random.u32(0..4),
+        _ => number(random) as u32,
+    }
+}
+
+/// The number of an object that was handed out, as a rule.
+fn export(random: &mut Rng) -> u64 {
+    match random.u8(..) {
+        0..250 => random.u64(1..4),
+        _ => number(random),
+    }
+}
+
+fn release(random: &mut Rng) -> Release {
+    Release {
+        export: export(random),
+        count: if random.u8(..) < 250 {
+            1
         } else {
             number(random) as u32
+        },
+    }
+}
+
+fn put_item(out: &mut Vec<u8>, random: &mut Rng) {
+    let mut body = arguments(random, 12);
+    let mut flags = 0;
+    if random.u8(..) < 16 {
+        flags = flow::flag::ATTACHED;
+        put_list(&mut body, random, false);
+    }
+    let item = Item {
+        flags,
+        stream: stream(random),
+        body: &body,
+    };
+    put(out, &Frame::Flow(Flow::Item(item)));
+}
+
+/// Of one-way calls or of a stream, and mostly what they cost.
+fn credit(random: &mut Rng) -> Credit {
+    Credit {
+        of: if random.bool() {
+            flow::ONEWAY_CALLS
+        } else {
+            stream(random)
         },
         bytes: if random.bool() {
             random.u32(0..400)
@@ -410,15 +503,20 @@ fn put_reply(out: &mut Vec<u8>, random: &mut Rng) {
     } else {
         number(random) as u16
     };
-    let body = match (status, random.u8(0..4)) {
+    let mut body = match (status, random.u8(0..4)) {
         (0, 0) => results(random),
         (0, _) => arguments(random, 2),
         _ => text(random).into_bytes(),
     };
+    let mut flags = 0;
+    if random.u8(..) < 32 {
+        flags = flow::flag::ATTACHED;
+        put_list(&mut body, random, false);
+    }
     put(
         out,
         &Frame::Reply(ReplyFrame {
-            flags: 0,
+            flags,
             status,
             id: id(random),
             body: &body,

@@ -6,6 +6,8 @@ use std::num::NonZeroU16;
 use std::time::Duration;
 
 use bytes::Bytes;
+use farcall::Streaming;
+use futures_util::{Stream, StreamExt as _};
 use serde::{Deserialize, Serialize};
 
 /// A struct with what structs usually have.
@@ -105,7 +107,18 @@ pub trait Target {
     /// Keeps nothing, and tells nobody.
     #[oneway]
     async fn note(&self, line: String);
+    /// Calls one object, keeps none, and gives back the others.
+    async fn meet(&self, who: Option<TargetProxy>, others: Vec<TargetProxy>) -> Vec<TargetProxy>;
+    /// So many numbers.
+    fn count_to(&self, end: u64) -> impl Iterator<Item = u64>;
+    /// Reads a stream to its end.
+    async fn sum(&self, numbers: Streaming<u64>) -> Option<u64>;
+    /// Gives back what it got.
+    fn echoes(&self, lines: Streaming<String>) -> impl Stream<Item = String>;
 }
+
+/// How long a [`Target`] waits for one that it calls.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// A [`Target`].
 #[derive(Clone, Copy, Debug)]
@@ -152,4 +165,29 @@ impl Target for Dummy {
     async fn nothing(&self) {}
 
     async fn note(&self, _: String) {}
+
+    async fn meet(&self, who: Option<TargetProxy>, others: Vec<TargetProxy>) -> Vec<TargetProxy> {
+        if let Some(who) = who {
+            let _ = who.with_deadline(PATIENCE).later(3).await;
+        }
+        others
+    }
+
+    fn count_to(&self, end: u64) -> impl Iterator<Item = u64> {
+        1..=end
+    }
+
+    async fn sum(&self, mut numbers: Streaming<u64>) -> Option<u64> {
+        let mut sum = 0u64;
+        while let Some(number) = numbers.next().await {
+            sum = sum.wrapping_add(number.ok()?);
+        }
+        Some(sum)
+    }
+
+    fn echoes(&self, lines: Streaming<String>) -> impl Stream<Item = String> {
+        lines
+            .take_while(|line| std::future::ready(line.is_ok()))
+            .filter_map(|line| std::future::ready(line.ok()))
+    }
 }

@@ -9,13 +9,40 @@ use bytes::Bytes;
 use farcall::parts::wire::codec::Codec;
 use farcall::{Arguments, Value};
 use fastrand::Rng;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{bytes, number, text};
 use crate::target::{Job, Nest, Numbers, Ruled, Shape, Tree};
 
 /// Longer than any forged value is.
 const MOST_BYTES: usize = 1 << 20;
+
+/// How many methods the target has.
+pub const METHODS: u16 = 15;
+
+/// Where a reference stands in the list behind a value.
+struct Place(u16);
+
+/// Where a stream stands there.
+struct StreamPlace(u16);
+
+impl Serialize for Place {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match serializer.is_human_readable() {
+            true => BTreeMap::from([("farcall:attached", self.0)]).serialize(serializer),
+            false => self.0.serialize(serializer),
+        }
+    }
+}
+
+impl Serialize for StreamPlace {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match serializer.is_human_readable() {
+            true => Place(self.0).serialize(serializer),
+            false => (self.0, None::<u8>).serialize(serializer),
+        }
+    }
+}
 
 /// A type of which there are values by chance.
 pub trait Chance: Sized {
@@ -32,7 +59,7 @@ pub fn arguments(random: &mut Rng, method: u16) -> Vec<u8> {
         Codec::Json,
     ][random.usize(0..4)];
     let method = if random.u8(..) < 16 {
-        random.u16(0..12)
+        random.u16(0..METHODS + 1)
     } else {
         method
     };
@@ -52,7 +79,10 @@ pub fn arguments(random: &mut Rng, method: u16) -> Vec<u8> {
         6 => put::<(Tree, Nest)>(codec, out_ref, random),
         7 => put::<(BTreeMap<String, Vec<u32>>, HashMap<u32, Job>)>(codec, out_ref, random),
         8 => put::<(Numbers, Option<Ruled>)>(codec, out_ref, random),
-        11 => put::<Arguments>(codec, out_ref, random),
+        11 => put::<(Option<Place>, Vec<Place>)>(codec, out_ref, random),
+        12 => put::<(u64,)>(codec, out_ref, random),
+        13 | 14 => put::<(StreamPlace,)>(codec, out_ref, random),
+        METHODS => put::<Arguments>(codec, out_ref, random),
         _ => {}
     }
     out
@@ -91,6 +121,8 @@ macro_rules! made_by {
 
 made_by! {
     (): |_random, _levels| ();
+    Place: |random, _levels| Place(if random.u8(..) < 250 { random.u16(0..3) } else { number(random) as u16 });
+    StreamPlace: |random, _levels| StreamPlace(if random.u8(..) < 240 { 0 } else { number(random) as u16 });
     bool: |random, _levels| random.bool();
     char: |random, _levels| random.char(..);
     u128: |random, _levels| u128::from(number(random)) << (random.u8(0..2) * 64) | u128::from(number(random));

@@ -138,6 +138,7 @@ fn ends_with_a_body(frame: &Frame<'_>) -> bool {
 /// Longer texts are cut when they are written.
 fn has_short_texts(frame: &Frame<'_>) -> bool {
     match frame {
+        Frame::Flow(Flow::End(end)) => end.text.len() <= MAX_TEXT_BYTES,
         Frame::GoAway(text) | Frame::Fault(text) => text.len() <= MAX_TEXT_BYTES,
         Frame::Bound(bound) => {
             let mut texts = bound

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use farcall::parts::wire::attached::{self, Entry};
 use farcall::parts::wire::batch;
-use farcall::parts::wire::frame::{self, Bound, Frame, ReplyFrame, flag};
+use farcall::parts::wire::frame::{self, Bound, Frame, ReplyFrame, flag, flow};
 use farcall::parts::wire::handshake::Side;
-use farcall::{CallError, Daemon, Fleet, FleetError, Remote};
+use farcall::{CallError, Daemon, Fleet, FleetError, Remote, Streaming};
 use fastrand::Rng;
+use futures_util::{StreamExt as _, stream};
+use serde::de::DeserializeOwned;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -31,6 +34,12 @@ const SQUARE: u16 = 0;
 
 /// The number of `echo`.
 const ECHO: u16 = 2;
+
+/// The number of `count_to`.
+const COUNT_TO: u16 = 12;
+
+/// The number of `echoes`.
+const ECHOES: u16 = 14;
 
 /// How many items a fleet's job has: enough for its calls to come in batches.
 const ITEMS: i64 = 12;
@@ -112,7 +121,7 @@ const HUNG: &str = "never";
 async fn call(proxy: &TargetProxy, caller: u64, round: u64) -> &'static str {
     let began = Instant::now();
     let ended = tokio::time::timeout(DEADLINE + TOO_LONG, async {
-        match (caller + round) % 6 {
+        match (caller + round) % 9 {
             // Tried again and again, after pauses: the others see to it that the client comes back soon.
             _ if caller == 0 => proxy.square(3).await.map(drop),
             0 => proxy.nothing().await,
@@ -123,6 +132,15 @@ async fn call(proxy: &TargetProxy, caller: u64, round: u64) -> &'static str {
                 ended = proxy.never(1) => ended.map(drop),
                 () = tokio::task::yield_now() => Ok(()),
             },
+            4 => {
+                let me = TargetProxy::local(Dummy);
+                proxy.meet(Some(me.clone()), vec![me]).await.map(drop)
+            }
+            5 => read(proxy.count_to(1_000).await?).await,
+            6 => {
+                let lines = Streaming::new(stream::iter(0..1_000).map(|n| n.to_string()));
+                read(proxy.echoes(lines).await?).await
+            }
             _ => proxy.echo("a text".into()).await.map(drop),
         }
     });
@@ -136,6 +154,16 @@ async fn call(proxy: &TargetProxy, caller: u64, round: u64) -> &'static str {
         Ok(Err(CallError::NotSent { .. })) => "NotSent",
         Ok(Err(_)) => "Unknown",
     }
+}
+
+/// Reads a stream until it ends, or nothing comes for a while.
+async fn read<T: DeserializeOwned + Send + 'static>(
+    mut items: Streaming<T>,
+) -> Result<(), CallError> {
+    while let Ok(Some(item)) = tokio::time::timeout(DEADLINE / 10, items.next()).await {
+        item?;
+    }
+    Ok(())
 }
 
 /// A fleet's job, and how it ended.
@@ -211,6 +239,21 @@ fn answer(frame: &Frame<'_>, out: &mut Vec<u8>, random: &mut Rng) {
                 status: 0,
                 id: call.id,
                 body: call.body,
+            };
+            forge::put(out, &Frame::Reply(reply));
+        }
+        // A stream: its number is the next one, as long as nothing else was one.
+        Frame::Call(call) if matches!(call.method, COUNT_TO | ECHOES) && random.u8(..) < 250 => {
+            let stream = random.u32(0..3);
+            // The first place, for any type of items.
+            let mut body = vec![0, 0];
+            attached::put(&mut body, &Entry::Stream(stream));
+            attached::end(&mut body, 2);
+            let reply = ReplyFrame {
+                flags: flow::flag::ATTACHED,
+                status: 0,
+                id: call.id,
+                body: &body,
             };
             forge::put(out, &Frame::Reply(reply));
         }

@@ -36,7 +36,7 @@ pub(super) fn greeting(side: Side) -> Vec<u8> {
         session: 1,
         max_message_bytes: 1 << 20,
         max_calls_in_flight: 1_000,
-        features: feature::BATCHES,
+        features: feature::BATCHES | feature::TWO_WAY,
         software: "fuzz".into(),
         credentials: Vec::new(),
     };

@@ -1039,6 +1039,11 @@ pub mod dynamic {
     //! [`value::to_value`](crate::value::to_value) and [`value::from_value`](crate::value::from_value) turn values of a
     //! known type into dynamic ones and back. Dynamic calls are never repeated once they may have run. A dynamic
     //! object answers dynamic callers only: typed proxies send no names.
+    //!
+    //! An object is a [`Value::Object`](crate::Value::Object), a stream a [`Value::Stream`](crate::Value::Stream).
+    //! `DynamicProxy::from_reference` and `XProxy::from_reference` make a proxy of the reference in the former, `proxy.reference()`
+    //! gives one to send; [`Items::take`](crate::value::Items::take) gives the stream of the latter, and
+    //! `Streaming::new(…).into()` is one to send.
 }
 
 pub mod tarpc {

@@ -20,7 +20,7 @@ use crate::streaming::{Incoming, Source};
 use crate::wire::codec::Codec;
 
 /// How formats that describe themselves show a place: a map of this one key.
-const KEY: &str = "farcall:attached";
+pub(crate) const KEY: &str = "farcall:attached";
 
 /// The most references and streams of one value.
 pub const MAX_ATTACHED: usize = 65_535;

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::attach::{self, Attachment};
+use crate::attach::{self, Attachment, Taken};
 use crate::context;
 use crate::descriptor::Runs;
 use crate::error::{CallError, Failure};
@@ -190,13 +190,19 @@ impl<T: Serialize + Send + 'static> Serialize for Streaming<T> {
 impl<'de, T: DeserializeOwned + 'static> Deserialize<'de> for Streaming<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let taken = attach::deserialize::<D, (u16, Option<T>)>(deserializer, NAME)?;
+        Self::arrived(taken).map_err(serde::de::Error::custom)
+    }
+}
+
+impl<T: DeserializeOwned + 'static> Streaming<T> {
+    /// Of what arrived behind a value.
+    pub(crate) fn arrived(taken: Taken) -> Result<Self, &'static str> {
         let items = match taken.attachment {
             Attachment::Incoming(items) => items,
             // Within this process.
             Attachment::Outgoing(source) => Incoming::local(source),
             Attachment::Reference(_) | Attachment::Notes(_) => {
-                let text = "something else stands where a stream is expected";
-                return Err(serde::de::Error::custom(text));
+                return Err("something else stands where a stream is expected");
             }
         };
         Ok(Self(Origin::There(Mutex::new(Some(Arrived {

@@ -5,10 +5,14 @@ use std::fmt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use items::Items;
+
+use crate::reference::Reference;
 use crate::wire::depth::{MAX_DEPTH, deserialize_limited, serialize_limited};
 
 mod convert;
 mod de;
+mod items;
 mod json;
 mod ser;
 #[cfg(test)]
@@ -39,6 +43,11 @@ pub enum Value {
     List(Vec<Value>),
     /// Keys and their values in their order: a map or a struct.
     Map(Vec<(Value, Value)>),
+    /// An object; only an argument or a result, or a part of one, can be it. Typed and dynamic proxies are made of the
+    /// reference, and give one.
+    Object(Reference),
+    /// A stream; only an argument or a result, or a part of one, can be it.
+    Stream(Items),
 }
 
 impl Value {
@@ -82,7 +91,8 @@ impl Value {
     }
 }
 
-/// Compact text in the manner of JSON: `{"name":"x","data":[1,2.5,null]}`, with bytes as `b"\x00\xff"`.
+/// Compact text in the manner of JSON: `{"name":"x","data":[1,2.5,null]}`, with bytes as `b"\x00\xff"`, and what has no
+/// text of its own between `<` and `>`.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -109,6 +119,8 @@ impl fmt::Display for Value {
                 }
                 f.write_str("}")
             }
+            Self::Object(reference) => write!(f, "<{reference}>"),
+            Self::Stream(_) => f.write_str("<a stream>"),
         }
     }
 }

@@ -25,11 +25,26 @@ pub(super) async fn call(names: &Names, out: Output, wanted: &Call) -> anyhow::R
     let value = result.map_err(|e| anyhow::anyhow!("{e}"))?;
     match known {
         Some(method) if method.oneway => Ok(()),
-        _ => show(out, &value),
+        _ => show(out, &value).await,
     }
 }
 
-fn show(out: Output, value: &Value) -> anyhow::Result<()> {
+/// Prints a value; a stream's items as they come, as values of their own.
+async fn show(out: Output, value: &Value) -> anyhow::Result<()> {
+    let items = match value {
+        Value::Stream(items) => items.take(),
+        _ => None,
+    };
+    let Some(mut items) = items else {
+        return show_one(out, value);
+    };
+    while let Some(item) = items.next().await {
+        show_one(out, &item.map_err(|e| anyhow::anyhow!("{e}"))?)?;
+    }
+    Ok(())
+}
+
+fn show_one(out: Output, value: &Value) -> anyhow::Result<()> {
     match out {
         Output::Terminal => print(&serde_json::to_string_pretty(&value.to_json())?),
         Output::Plain | Output::Json => print_json(&value.to_json()),

@@ -101,7 +101,7 @@ pub(super) enum Command {
         #[arg(value_name = "NAME|URI")]
         object: String,
     },
-    /// Call a method of an object and print its result as JSON
+    /// Call a method of an object and print its result as JSON, a stream's items as they come
     #[command(after_help = CALL)]
     Call(Call),
     /// Print a script that completes command lines of nsc in a shell

@@ -180,6 +180,17 @@ fn objects_that_answer_any_method_are_called_without_checks() {
 }
 
 #[test]
+fn the_items_of_a_stream_are_printed_as_they_come() {
+    let house = House::furnished();
+    house
+        .nsc(&["call", "parrot", "each", "1", "[2]", "\"x\""])
+        .prints("1\n[2]\n\"x\"\n");
+    house
+        .nsc(&["call", "parrot", "each", "null", "3"])
+        .fails(&["that was null"]);
+}
+
+#[test]
 fn a_group_answers_as_long_as_one_member_is_there() {
     let house = House::new();
     for uri in [

@@ -8,8 +8,10 @@ use farcall_shared::object::{
     Arguments, DynamicObject, Object, Request, Scratch, Selected, Started,
 };
 use farcall_shared::shape::Type;
+use farcall_shared::streaming::Streaming;
 use farcall_shared::value::Value;
 use farcall_shared::wire::status::{Refusal, Status};
+use futures_util::{StreamExt as _, stream};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -87,11 +89,18 @@ impl Object for Robot {
     }
 }
 
-/// Answers any method name with what it was called with.
+/// Answers any method name with what it was called with; `each` gives it item by item, to a null at most.
 pub(super) struct Parrot;
 
 impl DynamicObject for Parrot {
     async fn call(&self, method: String, arguments: Arguments) -> Result<Value, String> {
+        if method == "each" {
+            let items = stream::iter(arguments.positional).map(|item| match item {
+                Value::Null => Err("that was null"),
+                item => Ok(item),
+            });
+            return Ok(Streaming::fallible(items).into());
+        }
         let named = arguments
             .named
             .into_iter()

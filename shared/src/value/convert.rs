@@ -1,6 +1,8 @@
 //! Dynamic values from plain Rust ones.
 
 use super::Value;
+use crate::reference::Reference;
+use crate::streaming::Streaming;
 
 macro_rules! from_number {
     ($($type:ty)*) => {$(
@@ -36,6 +38,18 @@ impl From<&str> for Value {
 impl From<String> for Value {
     fn from(text: String) -> Self {
         Self::Text(text)
+    }
+}
+
+impl From<Reference> for Value {
+    fn from(reference: Reference) -> Self {
+        Self::Object(reference)
+    }
+}
+
+impl From<Streaming<Value>> for Value {
+    fn from(items: Streaming<Value>) -> Self {
+        Self::Stream(items.into())
     }
 }
 

@@ -9,6 +9,8 @@ use serde::de::{
 };
 
 use super::{Value, ValueError};
+use crate::attach::{self, Attachment};
+use crate::streaming::Streaming;
 
 /// The most elements to make room for before they are seen: the announced number is not to be trusted.
 const MAX_RESERVED: usize = 1024;
@@ -111,7 +113,25 @@ impl<'de> Visitor<'de> for ValueVisitor {
         while let Some(entry) = entries.next_entry()? {
             map.push(entry);
         }
-        Ok(Value::Map(map))
+        Ok(attached(&map).unwrap_or(Value::Map(map)))
+    }
+}
+
+/// The object or the stream whose place in the list behind the message this map is, if it is one.
+fn attached(map: &[(Value, Value)]) -> Option<Value> {
+    let [(Value::Text(key), Value::Int(place))] = map else {
+        return None;
+    };
+    if key != attach::KEY {
+        return None;
+    }
+    let taken = attach::taken(u16::try_from(*place).ok()?)?;
+    match taken.attachment {
+        Attachment::Reference(reference) => Some(Value::Object(reference)),
+        _ => {
+            let items = Streaming::arrived(taken).ok()?;
+            Some(Value::Stream(items.into()))
+        }
     }
 }
 
@@ -145,6 +165,9 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
                 let value = visitor.visit_map(&mut entries)?;
                 entries.end()?;
                 Ok(value)
+            }
+            other @ (Value::Object(_) | Value::Stream(_)) => {
+                Err(ValueError::invalid_type(unexpected(&other), &visitor))
             }
         }
     }
@@ -302,6 +325,8 @@ fn unexpected(value: &Value) -> Unexpected<'_> {
         Value::Bytes(bytes) => Unexpected::Bytes(bytes),
         Value::List(_) => Unexpected::Seq,
         Value::Map(_) => Unexpected::Map,
+        Value::Object(_) => Unexpected::Other("an object"),
+        Value::Stream(_) => Unexpected::Other("a stream"),
     }
 }
 

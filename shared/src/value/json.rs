@@ -8,7 +8,8 @@ impl Value {
     /// The value as JSON, which shows what it lacks as something else.
     ///
     /// Bytes become a list of numbers, numbers that are not finite `null`, whole numbers beyond `i64` and `u64` text,
-    /// and keys that are not text the text that they display as (of equal keys the last one stays).
+    /// and keys that are not text the text that they display as (of equal keys the last one stays). So do objects and
+    /// streams.
     #[must_use]
     pub fn to_json(&self) -> Json {
         match self {
@@ -23,6 +24,7 @@ impl Value {
                 .iter()
                 .map(|(key, value)| (key_text(key), value.to_json()))
                 .collect(),
+            Self::Object(_) | Self::Stream(_) => Json::String(self.to_string()),
         }
     }
 }

@@ -18,6 +18,8 @@ impl Serialize for Value {
             Self::Bytes(bytes) => serializer.serialize_bytes(bytes),
             Self::List(list) => serializer.collect_seq(list),
             Self::Map(map) => serializer.collect_map(map.iter().map(|(key, value)| (key, value))),
+            Self::Object(reference) => reference.serialize(serializer),
+            Self::Stream(items) => items.serialize(serializer),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What goes both ways over a connection: references, callbacks, streams.
 
 mod batches;
+mod dynamic;
 mod references;
 mod streams;
 

@@ -2,6 +2,7 @@
 
 mod generator;
 mod local;
+mod sink;
 
 use std::fmt;
 use std::future::Future;
@@ -20,12 +21,12 @@ use crate::descriptor::Runs;
 use crate::error::{CallError, Failure};
 pub use crate::link::Incoming;
 use crate::wire::blob::Blob;
-use crate::wire::codec::{Codec, DecodeError, EncodeError};
-use crate::wire::frames::Frames;
+use crate::wire::codec::{Codec, DecodeError};
 use crate::wire::status::{Refusal, Status, outcome};
 use generator::Generator;
 pub use generator::Yielder;
 use local::{Fallible, Iterated, Plain, Values};
+pub(crate) use sink::{Sink, Turn};
 
 /// What formats and shapes call a stream.
 pub(crate) const NAME: &str = "farcall:stream";
@@ -214,28 +215,17 @@ impl<T: DeserializeOwned + 'static> Streaming<T> {
 
 /// What a stream's items become on their way: how a link or a local call sees a stream, whatever its type.
 pub trait Source: Send {
-    /// Appends the next item. Its attachments are left for [`attach::take`].
+    /// Adds items, until there is no room for more: `Ok` then.
     ///
-    /// `None` is the end, an error a premature one; neither is polled again.
-    fn poll_item(
+    /// `None` is the end, an error a premature one; neither is polled again. What was added before counts, in any case.
+    fn poll_items(
         &mut self,
         cx: &mut Context<'_>,
-        item: &mut Place<'_>,
+        sink: &mut Sink,
     ) -> Poll<Option<Result<(), Refusal>>>;
 
     /// Where it is polled.
     fn runs(&self) -> Runs;
-}
-
-/// Where an item is written.
-#[derive(Debug)]
-pub struct Place<'a> {
-    /// How.
-    pub codec: Codec,
-    /// Behind what.
-    pub frames: &'a mut Frames,
-    /// The most bytes it may take.
-    pub limit: usize,
 }
 
 /// Values that are written as items.
@@ -254,36 +244,23 @@ impl<T> Drop for Encoded<T> {
 }
 
 impl<T: Serialize + 'static> Source for Encoded<T> {
-    fn poll_item(
+    fn poll_items(
         &mut self,
         cx: &mut Context<'_>,
-        item: &mut Place<'_>,
+        sink: &mut Sink,
     ) -> Poll<Option<Result<(), Refusal>>> {
         let Self { values, context } = self;
         let Some(values) = values else {
             return Poll::Ready(None);
         };
-        let mut write = |value| {
-            let (bytes, lent) = item.frames.parts();
-            let (codec, limit) = (item.codec, item.limit);
-            attach::writing(|| codec.encode_lending(&Blob(value), bytes, lent, limit))
-                .map_err(|e| unsendable(&e))
+        let codec = sink.codec();
+        let mut put = |value: T| {
+            sink.put(|bytes, lent, limit| codec.encode_lending(&Blob(value), bytes, lent, limit))
         };
-        context::run_in(context, || {
-            let polled = values.poll_value(cx);
-            polled.map(|value| Some(value?.and_then(&mut write)))
-        })
+        context::run_in(context, || values.poll_values(cx, &mut put))
     }
 
     fn runs(&self) -> Runs {
         self.values.as_ref().map_or(Runs::Async, |it| it.runs())
     }
-}
-
-#[cold]
-fn unsendable(error: &EncodeError) -> Refusal {
-    Refusal::new(
-        Status::BadResult,
-        format!("an item cannot be sent: {error}"),
-    )
 }

@@ -12,15 +12,12 @@ use super::shared::Shared;
 use crate::attach::{self, Attachment};
 use crate::descriptor::Runs;
 use crate::error::{CallError, Target, Unknown};
-use crate::streaming::{Place, Source};
+use crate::streaming::{Sink, Source};
 use crate::wire::blob;
-use crate::wire::codec::{Codec, DecodeError};
-use crate::wire::frame::flow::{self, Credit, ITEM_HEADER_BYTES};
-use crate::wire::frames::Frames;
+use crate::wire::codec::{Codec, DecodeError, EncodeError};
+use crate::wire::frame::flow::{self, Credit, ITEM_HEADER_BYTES, PACKED_HEADER_BYTES};
+use crate::wire::frames::Lent;
 use crate::wire::status::{Refusal, Status, outcome};
-
-/// Bytes before each of the small items that wait together.
-const LENGTH_BYTES: usize = 4;
 
 /// Streams that arrive on one connection, by number.
 #[derive(Debug, Default)]
@@ -32,6 +29,8 @@ pub(super) struct Consumers {
 #[derive(Debug)]
 struct Consumer {
     waiting: VecDeque<Packet>,
+    /// What frames cost beside what waits, until it is taken over.
+    overhead: i64,
     /// How much more the producer may send.
     credit: i64,
     ended: Option<Ended>,
@@ -43,7 +42,7 @@ struct Consumer {
 /// Items that wait.
 #[derive(Debug)]
 pub(super) enum Packet {
-    /// Small ones, each behind its length.
+    /// Small ones, each behind its length, as they are sent together.
     Many(Vec<u8>),
     /// One that is large or has attachments, and what it costs.
     One(Bytes, Vec<Attachment>, usize),
@@ -95,6 +94,7 @@ impl Consumers {
                 ..Received::default()
             };
         }
+        consumer.overhead += item.overhead();
         item.put(&mut consumer.waiting);
         Received {
             waker: consumer.waker.take(),
@@ -152,6 +152,8 @@ impl Consumers {
 pub(super) enum Item<'a> {
     /// Still in the read buffer.
     Small(&'a [u8]),
+    /// Several, still there, each behind its length.
+    Packed(&'a [u8]),
     /// In a buffer of its own, or with attachments; and how many bytes it had with their list.
     Own(Bytes, Vec<Attachment>, usize),
 }
@@ -160,32 +162,45 @@ impl Item<'_> {
     /// The bytes of its frame behind the header.
     fn len(&self) -> usize {
         match self {
-            Self::Small(body) => body.len(),
+            Self::Small(body) | Self::Packed(body) => body.len(),
             Self::Own(_, _, len) => *len,
         }
     }
 
+    /// What its frame costs beside what waits of it.
+    fn overhead(&self) -> i64 {
+        let kept = match self {
+            Self::Small(_) => PACKED_HEADER_BYTES,
+            Self::Packed(_) | Self::Own(..) => 0,
+        };
+        (ITEM_HEADER_BYTES - kept) as i64
+    }
+
     fn into_packet(self) -> Option<Packet> {
         match self {
-            Self::Small(_) => None,
+            Self::Small(_) | Self::Packed(_) => None,
             Self::Own(body, attachments, cost) => Some(Packet::One(body, attachments, cost)),
         }
     }
 
     fn put(self, waiting: &mut VecDeque<Packet>) {
-        let body = match self {
-            Self::Small(body) => body,
-            Self::Own(body, attachments, cost) => {
-                waiting.push_back(Packet::One(body, attachments, cost));
-                return;
-            }
-        };
+        if let Self::Own(body, attachments, cost) = self {
+            waiting.push_back(Packet::One(body, attachments, cost));
+            return;
+        }
         if !matches!(waiting.back(), Some(Packet::Many(_))) {
             waiting.push_back(Packet::Many(Vec::new()));
         }
-        if let Some(Packet::Many(many)) = waiting.back_mut() {
-            many.extend_from_slice(&(body.len() as u32).to_le_bytes());
-            many.extend_from_slice(body);
+        let Some(Packet::Many(many)) = waiting.back_mut() else {
+            return;
+        };
+        match self {
+            Self::Small(body) => {
+                many.extend_from_slice(&(body.len() as u16).to_le_bytes());
+                many.extend_from_slice(body);
+            }
+            Self::Packed(all) => many.extend_from_slice(all),
+            Self::Own(..) => {}
         }
     }
 }
@@ -203,6 +218,7 @@ pub(super) fn open(shared: &Arc<Shared>, stream: u32) -> Result<Option<Remote>, 
     let ended = state.closed.clone().map(Ended::Lost);
     let consumer = Consumer {
         waiting: VecDeque::new(),
+        overhead: 0,
         credit: WINDOW_BYTES,
         ended,
         waker: None,
@@ -249,13 +265,14 @@ impl Remote {
             match self.packets.front_mut() {
                 Some(Packet::Many(many)) => {
                     if let Some(rest) = many.get(self.at..)
-                        && let Some((length, rest)) = rest.split_first_chunk::<LENGTH_BYTES>()
+                        && let Some((length, rest)) =
+                            rest.split_first_chunk::<PACKED_HEADER_BYTES>()
                     {
-                        let length = u32::from_le_bytes(*length) as usize;
+                        let length = usize::from(u16::from_le_bytes(*length));
                         // Before it is read: an item whose type panics is not read again.
-                        self.at += LENGTH_BYTES + length;
+                        self.at += PACKED_HEADER_BYTES + length;
                         let taken = take(rest.get(..length).unwrap_or_default(), None);
-                        self.owe(length);
+                        self.owe(PACKED_HEADER_BYTES + length);
                         return Poll::Ready(Ok(taken));
                     }
                     self.packets.pop_front();
@@ -288,6 +305,7 @@ impl Remote {
         };
         if !consumer.waiting.is_empty() {
             std::mem::swap(&mut consumer.waiting, &mut self.packets);
+            self.owed += std::mem::take(&mut consumer.overhead);
             return Poll::Ready(Ok(()));
         }
         match consumer.ended.clone() {
@@ -307,12 +325,16 @@ impl Remote {
         }
     }
 
-    /// Tells the producer that an item of so many bytes was taken, now and then.
+    /// So many bytes were taken; the producer is told now and then.
+    #[inline]
     fn owe(&mut self, bytes: usize) {
-        self.owed += (bytes + ITEM_HEADER_BYTES) as i64;
-        if self.owed < WINDOW_BYTES / 2 {
-            return;
+        self.owed += bytes as i64;
+        if self.owed >= WINDOW_BYTES / 2 {
+            self.pay();
         }
+    }
+
+    fn pay(&mut self) {
         let mut guard = self.shared.state.lock();
         let state = &mut *guard;
         let Some(consumer) = state.consumers.streams.get_mut(&self.stream) else {
@@ -486,26 +508,22 @@ fn poll_local<T>(
     target: &Target,
     read: fn(Codec, &[u8]) -> Result<T, DecodeError>,
 ) -> Poll<Result<Result<T, DecodeError>, Ended>> {
-    let mut frames = Frames::default();
-    let mut place = Place {
-        codec,
-        frames: &mut frames,
-        limit: usize::MAX,
-    };
-    let polled = std::task::ready!(source.poll_item(cx, &mut place));
-    Poll::Ready(match polled {
-        Some(Ok(())) => {
-            let attachments = attach::take();
-            let whole = Bytes::from(frames.into_bytes());
-            Ok(blob::reading(&whole, || {
-                attach::reading(codec, Arc::clone(target), attachments, || {
-                    read(codec, &whole)
-                })
-            }))
-        }
-        Some(Err(Refusal { status, text })) => Err(Ended::Told(status as u16, text)),
-        None => Err(Ended::Told(Status::Done as u16, String::new())),
-    })
+    let mut sink = Sink::bare(codec);
+    let polled = source.poll_items(cx, &mut sink);
+    if sink.count() == 0 {
+        return polled.map(|ended| match ended {
+            Some(Err(Refusal { status, text })) => Err(Ended::Told(status as u16, text)),
+            _ => Err(Ended::Told(Status::Done as u16, String::new())),
+        });
+    }
+    let attachments = attach::take();
+    let (frames, _) = sink.finish();
+    let whole = Bytes::from(frames.into_bytes());
+    Poll::Ready(Ok(blob::reading(&whole, || {
+        attach::reading(codec, Arc::clone(target), attachments, || {
+            read(codec, &whole)
+        })
+    })))
 }
 
 /// The error that a stream's end is; `None` for a good end.
@@ -523,35 +541,41 @@ fn error(ended: Ended, target: &Target) -> Option<CallError> {
 
 /// Passed on to another connection, item by item, unread.
 impl Source for Remote {
-    fn poll_item(
+    fn poll_items(
         &mut self,
         cx: &mut Context<'_>,
-        item: &mut Place<'_>,
+        sink: &mut Sink,
     ) -> Poll<Option<Result<(), Refusal>>> {
-        let limit = item.limit;
-        let bytes = &mut item.frames.bytes;
-        let next = std::task::ready!(self.poll(cx, |body, own| {
-            if body.len() > limit {
-                let text = "an item is over the limit of the connection that it is passed on over";
-                return Err(Refusal::new(Status::BadResult, text));
-            }
-            bytes.extend_from_slice(body);
-            if let Some((_, attachments)) = own {
-                attach::put_all(attachments);
-            }
-            Ok(())
-        }));
-        Poll::Ready(match next {
-            Ok(item) => Some(item),
-            Err(Ended::Told(0, _)) => None,
-            Err(Ended::Told(status, text)) => {
-                Some(Err(Refusal::new(Status::from_number(status), text)))
-            }
-            Err(Ended::Lost(why)) => {
-                let text = format!("the connection that it came from ended: {why}");
-                Some(Err(Refusal::new(Status::Error, text)))
-            }
-        })
+        loop {
+            let next =
+                std::task::ready!(self.poll(cx, |body, own| sink.put(|bytes, lent, limit| {
+                    if body.len() > limit {
+                        return Err(EncodeError::TooLarge { limit });
+                    }
+                    let (whole, attachments) = own.unzip();
+                    match whole {
+                        Some(whole) if whole.len() >= blob::MIN_BYTES => lent.push(Lent {
+                            at: bytes.len(),
+                            data: whole.clone(),
+                        }),
+                        _ => bytes.extend_from_slice(body),
+                    }
+                    attach::put_all(attachments.unwrap_or_default());
+                    Ok(())
+                })));
+            return Poll::Ready(match next {
+                Ok(Ok(true)) => continue,
+                Ok(full) => Some(full.map(drop)),
+                Err(Ended::Told(0, _)) => None,
+                Err(Ended::Told(status, text)) => {
+                    Some(Err(Refusal::new(Status::from_number(status), text)))
+                }
+                Err(Ended::Lost(why)) => {
+                    let text = format!("the connection that it came from ended: {why}");
+                    Some(Err(Refusal::new(Status::Error, text)))
+                }
+            });
+        }
     }
 
     fn runs(&self) -> Runs {

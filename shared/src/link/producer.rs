@@ -9,13 +9,11 @@ use std::time::{Duration, Instant};
 
 use super::attached::Listed;
 use super::shared::Shared;
-use crate::attach::{self, Attachment};
 use crate::descriptor::Runs;
 use crate::object::panic_text;
-use crate::streaming::{Place, Source};
+use crate::streaming::{self, Sink, Source};
 use crate::wire::codec::Codec;
-use crate::wire::frame::flow::{self, Credit, ITEM_HEADER_BYTES};
-use crate::wire::frames::{Frames, Mark};
+use crate::wire::frame::flow::{self, Credit};
 use crate::wire::status::{Refusal, Status};
 
 /// What a stream may send before its consumer says anything, in bytes of whole frames. Both sides know it.
@@ -188,6 +186,7 @@ impl Pumps {
                     Runs::Async => TURN_ITEMS,
                     Runs::Compute => 1,
                 },
+                alone: false,
                 end: None,
             };
             match runs {
@@ -207,18 +206,15 @@ struct Pump {
     codec: Codec,
     /// How many items are sent together. What computes may wait for ever inside of its next item, so each is sent at once.
     most_items: usize,
+    /// The last one was too large to be sent with others.
+    alone: bool,
     /// How it ended, once it did by itself.
     end: Option<Result<(), Refusal>>,
 }
 
 /// Items of one turn.
-#[derive(Default)]
 struct Turn {
-    frames: Frames,
-    count: usize,
-    /// The last item's, if it has some: it is the last of its turn, and not ended yet.
-    attachments: Vec<Attachment>,
-    last: Option<(Mark, usize)>,
+    items: Sink,
     end: Option<Result<(), Refusal>>,
 }
 
@@ -226,7 +222,7 @@ impl Pump {
     async fn run(mut self) {
         let (mut began, mut items) = (Instant::now(), 0);
         while let Some(mut turn) = poll_fn(|cx| self.poll_turn(cx)).await {
-            items += turn.count;
+            items += turn.items.count();
             let end = turn.end.take();
             let put = self.put(turn);
             if end.is_some() || put.is_err() {
@@ -246,9 +242,7 @@ impl Pump {
         let Some(credit) = std::task::ready!(self.poll_credit(cx)) else {
             return Poll::Ready(None);
         };
-        let mut turn = Turn::default();
-        std::task::ready!(self.poll_fill(cx, credit, &mut turn));
-        Poll::Ready(Some(turn))
+        self.poll_fill(cx, credit).map(Some)
     }
 
     fn poll_credit(&self, cx: &Context<'_>) -> Poll<Option<i64>> {
@@ -262,63 +256,38 @@ impl Pump {
     }
 
     /// Takes items until there are enough for one turn, or none for now.
-    fn poll_fill(&mut self, cx: &mut Context<'_>, credit: i64, turn: &mut Turn) -> Poll<()> {
-        let began = Instant::now();
-        loop {
-            let used = turn.frames.len();
-            if used as i64 >= credit
-                || used >= TURN_BYTES
-                || turn.count >= self.most_items
-                || turn.count > 0 && began.elapsed() >= TURN_TIME
-            {
-                return Poll::Ready(());
+    fn poll_fill(&mut self, cx: &mut Context<'_>, credit: i64) -> Poll<Turn> {
+        let turn = streaming::Turn {
+            bytes: TURN_BYTES.min(usize::try_from(credit).unwrap_or(TURN_BYTES)),
+            items: self.most_items,
+            time: TURN_TIME,
+        };
+        let max_message_bytes = self.shared.remote.max_message_bytes as usize;
+        let mut items = Sink::framed(self.stream, self.codec, max_message_bytes, turn, self.alone);
+        let end = match self.poll_items(cx, &mut items) {
+            Poll::Pending if items.count() == 0 => {
+                std::task::ready!(self.poll_woken(cx));
+                None
             }
-            let before = turn.frames.mark();
-            let start = flow::begin_item(&mut turn.frames.bytes, self.stream);
-            let polled = self.poll_item(cx, &mut turn.frames);
-            match polled {
-                Poll::Ready(Some(Ok(()))) => {
-                    turn.count += 1;
-                    if attach::any() {
-                        turn.attachments = attach::take();
-                        turn.last = Some((before, start));
-                        return Poll::Ready(());
-                    }
-                    turn.frames.end(before);
-                }
-                ended => {
-                    turn.frames.undo(before);
-                    match ended {
-                        Poll::Pending if turn.count == 0 => return self.poll_woken(cx),
-                        Poll::Pending => return Poll::Ready(()),
-                        Poll::Ready(None) => turn.end = Some(Ok(())),
-                        Poll::Ready(Some(end)) => turn.end = Some(end),
-                    }
-                    return Poll::Ready(());
-                }
-            }
-        }
+            Poll::Pending | Poll::Ready(Some(Ok(()))) => None,
+            Poll::Ready(None) => Some(Ok(())),
+            Poll::Ready(error) => error,
+        };
+        self.alone = items.goes_alone();
+        Poll::Ready(Turn { items, end })
     }
 
-    fn poll_item(
+    fn poll_items(
         &mut self,
         cx: &mut Context<'_>,
-        frames: &mut Frames,
+        items: &mut Sink,
     ) -> Poll<Option<Result<(), Refusal>>> {
-        let limit =
-            (self.shared.remote.max_message_bytes as usize).saturating_sub(ITEM_HEADER_BYTES);
-        let codec = self.codec;
         let Some(source) = &mut self.source else {
             return Poll::Ready(None);
         };
-        let mut place = Place {
-            codec,
-            frames,
-            limit,
-        };
-        let poll = AssertUnwindSafe(|| source.poll_item(cx, &mut place));
+        let poll = AssertUnwindSafe(|| source.poll_items(cx, items));
         catch_unwind(poll).unwrap_or_else(|panic| {
-            drop(attach::take());
+            items.undo();
             let text = panic_text(&*panic);
             Poll::Ready(Some(Err(Refusal::new(Status::Panicked, text))))
         })
@@ -342,12 +311,7 @@ impl Pump {
 
     /// Sends the items of a turn.
     fn put(&mut self, turn: Turn) -> Result<(), Refusal> {
-        let Turn {
-            mut frames,
-            attachments,
-            last,
-            ..
-        } = turn;
+        let (mut frames, last) = turn.items.finish();
         if frames.is_empty() {
             return Ok(());
         }
@@ -359,13 +323,13 @@ impl Pump {
         }
         let mut refused = None;
         let mut listed = Listed::default();
-        if let Some((mark, start)) = last {
+        if let Some((mark, attachments)) = last {
             let limit = self.shared.remote.max_message_bytes as usize;
             let room = limit.saturating_sub(frames.len_since(mark));
             match state.list(&self.shared, attachments, self.codec, room) {
                 Ok(made) => {
                     frames.bytes.extend_from_slice(&made.list);
-                    flow::mark_attached(&mut frames.bytes, start);
+                    flow::mark_attached(&mut frames.bytes, mark.bytes());
                     frames.end(mark);
                     listed = made;
                 }

@@ -14,11 +14,31 @@ pub(super) trait Values<T>: Send {
     /// The next value; `None` is the end, an error a premature one.
     fn poll_value(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, Refusal>>>;
 
+    /// Gives values to `put` for as long as that wants more: `Ok` then. `None` is the end, an error a premature one.
+    fn poll_values(&mut self, cx: &mut Context<'_>, put: &mut Put<'_, T>) -> Poll<Ended> {
+        loop {
+            match std::task::ready!(self.poll_value(cx)) {
+                Some(Ok(value)) => match put(value) {
+                    Ok(true) => {}
+                    full => return Poll::Ready(Some(full.map(drop))),
+                },
+                Some(Err(refusal)) => return Poll::Ready(Some(Err(refusal))),
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+
     /// Where it is polled.
     fn runs(&self) -> Runs {
         Runs::Async
     }
 }
+
+/// Takes a value; true when it takes another one.
+pub(super) type Put<'a, T> = dyn FnMut(T) -> Result<bool, Refusal> + 'a;
+
+/// How far values came; see [`Values::poll_values`].
+pub(super) type Ended = Option<Result<(), Refusal>>;
 
 /// Those of a stream that cannot fail.
 pub(super) struct Plain<S>(pub(super) Pin<Box<S>>);

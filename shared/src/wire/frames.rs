@@ -45,6 +45,11 @@ impl Mark {
     pub fn bytes(self) -> usize {
         self.bytes
     }
+
+    /// How many blobs stand before it.
+    pub fn lent(self) -> usize {
+        self.lent
+    }
 }
 
 impl Frames {

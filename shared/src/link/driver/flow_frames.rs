@@ -51,7 +51,14 @@ impl Driver {
     /// Keeps an item of a stream for its consumer.
     fn item(&mut self, item: &flow::Item<'_>) -> Result<(), End> {
         let len = item.body.len();
-        let kept = if item.flags & flow::flag::ATTACHED != 0 {
+        let kept = if item.flags & flow::flag::PACKED != 0 {
+            let several = flow::count_packed(item.body);
+            if several.is_none() || item.flags & flow::flag::ATTACHED != 0 {
+                let text = format!("items of stream {} that are malformed", item.stream);
+                return Err(End::Fault(text));
+            }
+            consumer::Item::Packed(item.body)
+        } else if item.flags & flow::flag::ATTACHED != 0 {
             let (value, list) = attached::split(item.body).map_err(malformed)?;
             let mut arrived = self.shared.read_list(list).map_err(End::Fault)?;
             if let Some(refusal) = arrived.refused {

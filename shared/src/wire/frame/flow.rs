@@ -21,6 +21,12 @@ pub const SEQUENCE_HEADER_BYTES: usize = LENGTH_BYTES + 2;
 /// Bytes of an item before its value, length included.
 pub const ITEM_HEADER_BYTES: usize = LENGTH_BYTES + 6;
 
+/// Bytes before each of several values in one item.
+pub const PACKED_HEADER_BYTES: usize = 2;
+
+/// The longest value that is put into one item with others.
+pub const MAX_PACKED_BYTES: usize = 4096;
+
 /// Bytes of a piece before its content, length included.
 pub const PIECE_HEADER_BYTES: usize = LENGTH_BYTES + 9;
 
@@ -28,6 +34,8 @@ pub const PIECE_HEADER_BYTES: usize = LENGTH_BYTES + 9;
 pub mod flag {
     /// Attachments stand behind the value, see [`attached`](crate::wire::attached).
     pub const ATTACHED: u8 = 1;
+    /// Of items: several values, each behind its length in two bytes.
+    pub const PACKED: u8 = 2;
 }
 
 /// How the calls of a sequence follow each other.
@@ -190,6 +198,23 @@ pub fn begin_item(out: &mut Vec<u8>, stream: u32) -> usize {
     out.push(0);
     out.extend_from_slice(&stream.to_le_bytes());
     start
+}
+
+/// Says that the item that began at `start` has several values.
+pub fn mark_packed(out: &mut [u8], start: usize) {
+    if let Some(flags) = out.get_mut(start + LENGTH_BYTES + 1) {
+        *flags |= flag::PACKED;
+    }
+}
+
+/// How many values an item has that has several; `None` when it is malformed.
+pub fn count_packed(mut body: &[u8]) -> Option<usize> {
+    let mut count = 0;
+    while let Some((length, rest)) = body.split_first_chunk::<PACKED_HEADER_BYTES>() {
+        body = rest.get(u16::from_le_bytes(*length).into()..)?;
+        count += 1;
+    }
+    (body.is_empty() && count > 0).then_some(count)
 }
 
 /// Says that attachments stand behind the value of the reply or item that began at `start`.

@@ -1,10 +1,11 @@
 //! What no peer may say: it ends its connection, with a word that tells why.
 
 use farcall_shared::wire::attached::Entry;
+use farcall_shared::wire::frame::flow;
 
 use super::speech::{
     FIRST_OBJECT, FIRST_STREAM, ask, ask_raw, ask_with, bound_to_hub, credit, end_of, first_entry,
-    item, item_with, opens, release, reply_with,
+    item, item_with, opens, packed, packed_raw, release, reply_with,
 };
 use crate::harness::House;
 use crate::hostile::neighbour::Neighbour;
@@ -73,6 +74,43 @@ async fn what_is_said_of_a_stream_that_is_not_open_ends_the_connection() {
     }
     town.works().await;
     neighbour.was_served(&house.desk).await;
+}
+
+#[tokio::test]
+async fn items_that_come_together_are_taken_one_by_one_and_malformed_ones_end_the_connection() {
+    let town = Town::new().await;
+    let mut raw = bound_to_hub(town.daemon.address()).await;
+    let sum = ask_with(1, "sum", FIRST_STREAM, &[Entry::Stream(5)]);
+    let items = [
+        packed(5, &[&[1], &[2]]),
+        item(5, &[3]),
+        packed(5, &[&[0xac, 2]]),
+        packed(5, &[&[4], &[5], &[6]]),
+        end_of(5),
+    ];
+    raw.send(&[sum, items.concat()].concat()).await;
+    // An `Ok` of 321.
+    assert_eq!(raw.reply_to(1).await, (0, vec![0, 0xc1, 2]));
+
+    let open = opens(1, 5);
+    let malformed = "items of stream 5 that are malformed";
+    let mut with_list = item_with(5, &[1, 0, 7], &[Entry::Export(7)]);
+    flow::mark_packed(&mut with_list, 0);
+    for (bytes, words) in [
+        (packed_raw(5, b""), malformed),
+        (packed_raw(5, &[2, 0, 7]), malformed),
+        (packed_raw(5, &[1, 0, 7, 1]), malformed),
+        (with_list, malformed),
+        (
+            [packed(5, &[&[0; 60_000][..]; 5]), packed(5, &[&[]])].concat(),
+            "an item of stream 5, which has no credit left",
+        ),
+    ] {
+        let mut raw = bound_to_hub(town.daemon.address()).await;
+        raw.send(&[&open[..], &bytes].concat()).await;
+        assert_eq!(raw.fault().await, words);
+    }
+    town.works().await;
 }
 
 #[tokio::test]

@@ -93,6 +93,21 @@ pub(super) fn item(stream: u32, value: &[u8]) -> Vec<u8> {
     out
 }
 
+/// An item of several values.
+pub(super) fn packed(stream: u32, values: &[&[u8]]) -> Vec<u8> {
+    let several = values.iter().flat_map(|value| {
+        let length = (value.len() as u16).to_le_bytes();
+        [&length[..], value].concat()
+    });
+    packed_raw(stream, &several.collect::<Vec<u8>>())
+}
+
+pub(super) fn packed_raw(stream: u32, body: &[u8]) -> Vec<u8> {
+    let mut out = item(stream, body);
+    flow::mark_packed(&mut out, 0);
+    out
+}
+
 pub(super) fn item_with(stream: u32, value: &[u8], entries: &[Entry<'_>]) -> Vec<u8> {
     let mut out = Vec::new();
     let start = flow::begin_item(&mut out, stream);

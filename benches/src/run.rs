@@ -142,6 +142,7 @@ impl Pair<'_> {
         words.push(std::env::current_exe()?.into());
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]);
+        command.envs(self.scenario.room.environment(part).iter().copied());
         command.args(["--scenarios", self.scenario.name]);
         command.args(["--peers", self.peer.text(), "--part", part]);
         command.args(["--seconds", &self.arguments.seconds.to_string()]);

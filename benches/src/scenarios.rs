@@ -63,6 +63,11 @@ pub(crate) trait Room: fmt::Debug + Sync {
         Duration::from_secs(180)
     }
 
+    /// What both processes of a part find in their environment besides.
+    fn environment(&self, _part: &str) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
     /// The parent: one round.
     fn round(&self, pair: &Pair<'_>) -> anyhow::Result<Vec<Figure>> {
         pair.measure("")

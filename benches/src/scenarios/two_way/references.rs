@@ -7,6 +7,7 @@ use super::{Held, serve, uri};
 use crate::client::Client;
 use crate::figure::Figure;
 use crate::peers::{self, PeerName};
+use crate::run::Pair;
 use crate::scenarios::Room;
 
 /// References of one list, and lists that are held at a time.
@@ -15,6 +16,18 @@ const LISTS: usize = 100;
 
 /// Lists first, so that buffers and tables that any use makes are there already.
 const WARM_UP_LISTS: usize = 10;
+
+/// Part: what is freed goes back to the operating system, so that the memory of a process is what it holds.
+const HELD: &str = "held";
+
+/// Part: glibc's allocator as it is, which keeps what is freed as long as anything near the top of its heap is in use.
+const CACHED: &str = "cached";
+
+/// Has glibc's allocator keep nothing.
+const KEEP_NOTHING: (&str, &str) = (
+    "GLIBC_TUNABLES",
+    "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0:glibc.malloc.trim_threshold=4096:glibc.malloc.top_pad=0",
+);
 
 #[farcall::remote]
 trait Token {
@@ -72,6 +85,24 @@ pub(crate) struct References;
 impl Room for References {
     fn measures(&self, peer: PeerName) -> bool {
         peer == PeerName::Farcall
+    }
+
+    fn environment(&self, part: &str) -> &'static [(&'static str, &'static str)] {
+        match part {
+            HELD => &[KEEP_NOTHING],
+            _ => &[],
+        }
+    }
+
+    fn round(&self, pair: &Pair<'_>) -> anyhow::Result<Vec<Figure>> {
+        let mut figures = pair.measure(HELD)?;
+        let cached = pair.measure(CACHED)?;
+        figures.extend(cached.into_iter().filter_map(|figure| {
+            let metric = figure.metric.strip_suffix("_ratio")?;
+            let metric = format!("{metric}_ratio_cached");
+            Some(Figure { metric, ..figure })
+        }));
+        Ok(figures)
     }
 
     fn serve(&self, _peer: PeerName, _part: &str) -> anyhow::Result<()> {

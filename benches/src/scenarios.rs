@@ -23,7 +23,7 @@ use crate::run::Pair;
 
 use bulk::Bulk;
 use calls::Calls;
-use fairness::{Beside, Flood};
+use fairness::{Beside, Flood, Pieces};
 use fan::Out;
 use fleet::{Failing, Long, Loss, Lost, Slow, Trivial, Waiting};
 use instructions::Instructions;
@@ -86,7 +86,7 @@ const fn scenario(name: &'static str, about: &'static str, room: &'static dyn Ro
     Scenario { name, about, room }
 }
 
-pub(crate) const ALL: [Scenario; 30] = [
+pub(crate) const ALL: [Scenario; 31] = [
     scenario(
         "A",
         "latency of a call, 1 in flight",
@@ -193,6 +193,11 @@ pub(crate) const ALL: [Scenario; 30] = [
         "P2",
         "a quiet connection beside one that floods and one that never reads (farcall; never pinned)",
         &Flood,
+    ),
+    scenario(
+        "two-way-pieces",
+        "a cheap call beside blobs of 64 MiB on one connection (farcall; never pinned)",
+        &Pieces,
     ),
     scenario(
         "S1",

@@ -13,18 +13,22 @@ mod callee;
 mod caller;
 mod clock;
 mod consumer;
+mod cut;
 mod driver;
 mod exports;
 mod forward;
 mod held;
+mod large;
 mod limits;
 mod on_pool;
 mod oneway;
 mod open;
 mod out;
+mod pieces;
 mod producer;
 mod sequence;
 mod shared;
+mod window;
 
 use std::sync::Arc;
 

@@ -6,7 +6,7 @@ mod values;
 use farcall::descriptor::{DaemonInfoProxy, Descriptor};
 use farcall::parts::wire::attached::{self, Entry};
 use farcall::parts::wire::batch;
-use farcall::parts::wire::frame::flow::{self, Credit, Flow, Item, Release};
+use farcall::parts::wire::frame::flow::{self, Credit, Flow, Item, Piece, Release};
 use farcall::parts::wire::frame::{
     self, Bind, Bound, CallFrame, Frame, LENGTH_BYTES, ReplyFrame, Trace, flag,
 };
@@ -105,19 +105,22 @@ enum Kind {
     End,
     Stop,
     Release,
+    /// A call or a reply, cut.
+    Pieces,
     Other,
 }
 
 /// How often of 64 a callee and a caller get each kind: those that end a connection are few.
-const OFTEN: [(Kind, u8, u8); 17] = [
-    (Kind::Call, 28, 5),
+const OFTEN: [(Kind, u8, u8); 18] = [
+    (Kind::Call, 25, 5),
     (Kind::Sequence, 3, 1),
     (Kind::Credit, 2, 1),
     (Kind::Item, 3, 5),
     (Kind::End, 1, 2),
     (Kind::Stop, 1, 1),
     (Kind::Release, 1, 1),
-    (Kind::Reply, 1, 26),
+    (Kind::Reply, 1, 23),
+    (Kind::Pieces, 3, 3),
     (Kind::Cancel, 6, 2),
     (Kind::Unbind, 4, 3),
     (Kind::Ping, 3, 3),
@@ -167,6 +170,7 @@ pub fn frame(random: &mut Rng, whom: For) -> Vec<u8> {
         }
         Kind::Stop => flow::put_stop(&mut out, stream(random)),
         Kind::Release => flow::put_release(&mut out, release(random)),
+        Kind::Pieces => put_pieces(&mut out, random, whom),
         Kind::Other => {
             // One that may be skipped; now and then any.
             let first = if random.u8(..) < 16 {
@@ -522,6 +526,53 @@ fn put_reply(out: &mut Vec<u8>, random: &mut Rng) {
             body: &body,
         }),
     );
+}
+
+/// A call or a reply in pieces; now and then not all of them, or what is no piece of it.
+fn put_pieces(out: &mut Vec<u8>, random: &mut Rng, whom: For) {
+    let mut frame = Vec::new();
+    match whom {
+        For::Callee => put_call(&mut frame, random),
+        For::Caller => put_reply(&mut frame, random),
+    }
+    let mut number = random.u32(0..4);
+    let mut rest = &frame[frame::LENGTH_BYTES..];
+    while !rest.is_empty() {
+        let most = [8, 300, 20_000, usize::MAX][random.usize(0..4)].min(rest.len());
+        let (body, later) = rest.split_at(random.usize(1..=most));
+        let left = later.len() as u32;
+        rest = later;
+        let piece = Piece {
+            frame: number,
+            left,
+            body,
+        };
+        match random.u16(..) {
+            0..200 => number = id(random),
+            200..400 => flow::put_taken(out, self::number(random) as u32),
+            400..800 => rest = &[],
+            800..1_000 => {
+                let left = self::number(random) as u32;
+                put_flow(out, &Flow::Piece(Piece { left, ..piece }));
+            }
+            1_000..1_400 => {
+                let (body, left) = (&[][..], 0);
+                put_flow(
+                    out,
+                    &Flow::Piece(Piece {
+                        body,
+                        left,
+                        ..piece
+                    }),
+                );
+                rest = &[];
+            }
+            _ => put_flow(out, &Flow::Piece(piece)),
+        }
+        if random.u8(..) < 20 {
+            frame::put_ping(out, self::number(random));
+        }
+    }
 }
 
 /// The calls of a batch, sound as a rule.

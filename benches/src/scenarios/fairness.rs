@@ -4,6 +4,7 @@
 
 mod beside;
 mod flood;
+mod pieces;
 mod relay;
 
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use crate::peers::{self, farcall::Plain, farcall::Squarer};
 
 pub(crate) use beside::Beside;
 pub(crate) use flood::Flood;
+pub(crate) use pieces::Pieces;
 
 /// Calls that are not counted, first: in them a plain `fn` shows that it is cheap.
 const WARM_UP: Duration = Duration::from_millis(200);
@@ -28,11 +30,16 @@ trait Mixed {
     fn compute(&self) -> u64;
     /// What it got.
     fn echo(&self, data: Bytes) -> Bytes;
+    /// How many bytes it got.
+    fn length(&self, data: Bytes) -> u64;
+    /// The blob that the daemon holds.
+    fn blob(&self) -> Bytes;
 }
 
 struct Mixture {
     /// Rounds of `work` in `compute`.
     rounds: u64,
+    blob: Bytes,
 }
 
 impl Mixed for Mixture {
@@ -44,6 +51,12 @@ impl Mixed for Mixture {
     }
     fn echo(&self, data: Bytes) -> Bytes {
         data
+    }
+    fn length(&self, data: Bytes) -> u64 {
+        data.len() as u64
+    }
+    fn blob(&self) -> Bytes {
+        self.blob.clone()
     }
 }
 
@@ -66,12 +79,13 @@ fn rounds_in(time: Duration) -> u64 {
     (TRY as f64 * time.as_secs_f64() / best.as_secs_f64()) as u64
 }
 
-/// A daemon as a user would start it.
-fn serve() -> anyhow::Result<()> {
+/// A daemon as a user would start it, which holds a blob of so many bytes.
+fn serve(blob: usize) -> anyhow::Result<()> {
+    let blob = Bytes::from(vec![7; blob]);
     tokio::runtime::Runtime::new()?.block_on(async {
         let daemon = Daemon::bind("127.0.0.1:0").await?;
         let rounds = rounds_in(Duration::from_millis(50));
-        daemon.register("mixed", Mixed::serve(Mixture { rounds }))?;
+        daemon.register("mixed", Mixed::serve(Mixture { rounds, blob }))?;
         daemon.register("plain", Plain::serve(Squarer))?;
         peers::ready(&daemon.address().to_string()).await
     })

@@ -28,6 +28,8 @@ pub(super) struct Listed {
     pub(super) list: Vec<u8>,
     /// The streams that begin.
     pub(super) pumps: Pumps,
+    /// The objects that were handed out, as often as they were.
+    pub(super) exports: Vec<u64>,
     /// To be dropped where no lock is held.
     pub(super) used: Vec<Attachment>,
 }
@@ -39,6 +41,19 @@ pub(super) struct Arrived {
     pub(super) attachments: Vec<Attachment>,
     /// Why the value cannot be taken all the same.
     pub(super) refused: Option<Refusal>,
+}
+
+impl Listed {
+    /// What several messages in one refer to, without their lists.
+    pub(super) fn of_all(all: Vec<Self>) -> Self {
+        let mut one = Self::default();
+        for mut listed in all {
+            one.pumps.append(&mut listed.pumps);
+            one.exports.append(&mut listed.exports);
+            one.used.append(&mut listed.used);
+        }
+        one
+    }
 }
 
 impl State {
@@ -135,7 +150,7 @@ impl State {
     fn put(&mut self, shared: &Arc<Shared>, attachment: Attachment, codec: Codec, to: &mut Listed) {
         let source = match attachment {
             Attachment::Reference(reference) => {
-                self.put_reference(shared, &reference, &mut to.list);
+                self.put_reference(shared, &reference, to);
                 to.used.push(Attachment::Reference(reference));
                 return;
             }
@@ -148,21 +163,22 @@ impl State {
         to.pumps.push(stream, source, codec);
     }
 
-    fn put_reference(&mut self, shared: &Arc<Shared>, reference: &Reference, list: &mut Vec<u8>) {
+    fn put_reference(&mut self, shared: &Arc<Shared>, reference: &Reference, to: &mut Listed) {
         let servant = match &reference.to {
             Referent::Uri(uri) => {
-                attached::put(list, &Entry::Uri(uri));
+                attached::put(&mut to.list, &Entry::Uri(uri));
                 return;
             }
             Referent::Held(held) if held.is_of(shared) => {
-                attached::put(list, &Entry::Returned(held.export()));
+                attached::put(&mut to.list, &Entry::Returned(held.export()));
                 return;
             }
             Referent::Held(held) => held.forwarded(reference.descriptor.as_ref()),
             Referent::Local(servant) => servant.clone(),
         };
         let number = self.exports.hand_out(servant);
-        attached::put(list, &Entry::Export(number));
+        attached::put(&mut to.list, &Entry::Export(number));
+        to.exports.push(number);
     }
 }
 

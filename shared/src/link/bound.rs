@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::Link;
 use super::caller::{Body, Outcome, Outgoing, Pending, Raw, Reply};
+use super::large::Until;
 use super::shared::Shared;
 use crate::attach;
 use crate::call::Call;
@@ -263,7 +264,7 @@ impl Bound {
     /// # Cancel safety
     /// Cancel safe; the call stays sent.
     pub async fn posted(&self, posted: Posted) -> Result<(), NotSent> {
-        self.0.link.0.wait_until_written(posted.0).await
+        self.0.link.0.wait_until_written(&posted.0).await
     }
 
     /// Waits until a one-way call that was refused as Full may be tried again.
@@ -488,8 +489,8 @@ impl<A: Serialize + ?Sized> Future for Attempt<'_, A> {
 }
 
 /// A one-way call on its way.
-#[derive(Clone, Copy, Debug)]
-pub struct Posted(pub(super) u64);
+#[derive(Clone, Debug)]
+pub struct Posted(pub(super) Until);
 
 /// A method, for texts.
 #[derive(Clone, Copy, Debug)]
@@ -520,19 +521,11 @@ pub fn target(label: &str, descriptor: Option<&Descriptor>, method: Which<'_>) -
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        let key = self.handle as usize;
         // Its wakers, if it has some, are dropped after the guard.
         let _slot;
         let mut state = self.link.0.state.lock();
-        match state.binds.get_mut(key) {
-            Some(slot @ BindSlot::Asked(_)) => {
-                _slot = std::mem::replace(slot, BindSlot::Abandoned);
-            }
-            Some(_) => _slot = state.binds.remove(key),
-            None => return,
-        }
+        _slot = state.unbind(self.handle);
         if state.closed.is_none() {
-            frame::put_unbind(state.out.bytes(), self.handle);
             self.link.0.ask_flush(state);
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::batch::{self, Batch};
+use super::cut::Whose;
 use super::held::EXPORT_MARK;
 use super::oneway::{Window, too_late};
 use super::shared::{Parked, Running, Runs, Shared};
@@ -335,12 +336,12 @@ impl Callee {
         flow::mark_attached(&mut replies.bytes, before.bytes());
         replies.end(before);
         // Its streams must not overtake it.
-        state.out.frames().append(replies);
+        let listed = state.out.append_reply(replies, (before, call.id), listed);
         self.shared
             .unsent
-            .store(state.out.unsent(), Ordering::Relaxed);
+            .store(state.out.backlog(), Ordering::Relaxed);
         drop(state);
-        self.shared.begin(listed);
+        self.shared.begin(listed.unwrap_or_default());
     }
 
     #[inline]
@@ -853,13 +854,21 @@ impl Shared {
     /// Gives up the peer's call `id` and acknowledges that.
     pub(super) fn cancel(&self, id: u32) {
         let mut state = self.state.lock();
-        // A call that is not running was answered already: its reply is the acknowledgement.
-        let Some(running) = state.running.remove(&id) else {
+        let running = state.running.remove(&id);
+        if running.is_some() {
+            self.running.fetch_sub(1, Ordering::Relaxed);
+        }
+        // A large reply that is not all sent is not wanted any more.
+        let reply = state.give_up(|whose| matches!(whose, Whose::Reply(of) if *of == id));
+        if running.is_none() && reply.is_none() {
+            // It was answered already: its reply is the acknowledgement.
             return;
-        };
-        self.running.fetch_sub(1, Ordering::Relaxed);
+        }
         frame::put_refusal(state.out.bytes(), Status::Cancelled as u16, id, "cancelled");
         self.ask_flush(state);
-        running.stop();
+        drop(reply);
+        if let Some(running) = running {
+            running.stop();
+        }
     }
 }

@@ -11,9 +11,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use parking_lot::MutexGuard;
 use serde::Serialize;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::attached::Listed;
 use super::clock::{NEVER, Tick};
+use super::large::{GivenUp, IN_PIECES, Unsent, Until};
 use super::out::Flush;
 use super::shared::{Shared, State};
 use crate::attach::{self, Attachment};
@@ -133,7 +136,7 @@ pub(super) enum Slot {
         /// A tick of the connection.
         deadline: Tick,
         within_ms: u32,
-        /// The count of bytes written once all of the call is out.
+        /// The count of bytes written once all of the call is out, or [`IN_PIECES`].
         end: u64,
     },
     /// It ended and its caller has not looked yet.
@@ -154,10 +157,16 @@ pub(super) struct Settled {
 }
 
 impl Slot {
-    /// Moves the deadline of a call that is not written yet.
-    pub(super) fn postpone(&mut self, written: u64, by: Tick) {
-        if let Self::Awaited { deadline, end, .. } = self
+    /// Moves the deadline of a call that is not written yet; of a large one, if it is of the batch that began then.
+    pub(super) fn postpone(&mut self, written: u64, began: Tick, by: Tick) {
+        if let Self::Awaited {
+            deadline,
+            end,
+            within_ms,
+            ..
+        } = self
             && *end > written
+            && (*end != IN_PIECES || *deadline == began + Tick::from(*within_ms) + 1)
         {
             *deadline += by;
         }
@@ -256,7 +265,11 @@ impl Shared {
             self.add_notes(call.notes);
         }
         if attach::any() {
-            self.attach_to_call(guard, Some(id), before, call.codec)?;
+            self.attach_to_call(guard, Some(id), before, call)?;
+            return Ok((id, began));
+        }
+        if state.out.was_large(before) {
+            self.cut_call(guard, (id, call.handle), before)?;
             return Ok((id, began));
         }
         // Callers whose call just ended are about to run, and as a rule call again.
@@ -267,19 +280,35 @@ impl Shared {
             return Ok((id, began));
         }
         state.began = None;
-        if is_earliest {
+        if is_earliest || state.out.has_spent() {
+            let spent = state.out.spent();
             drop(guard);
+            drop(spent);
             self.driver.wake();
         }
         Ok((id, began))
     }
 
-    /// Encodes a one-way call into the out buffer; gives the count of bytes written once all of it is out.
+    /// Has a call go in pieces that was just appended, or takes it back while too many do.
+    #[cold]
+    fn cut_call(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        call: (u32, u32),
+        before: Mark,
+    ) -> Result<(), NotSent> {
+        self.take_back(&mut state, Some(call.0), before)?;
+        state.cut_call(before, call, Listed::default());
+        self.ask_flush(state);
+        Ok(())
+    }
+
+    /// Encodes a one-way call into the out buffer; gives when all of it is written.
     pub(super) fn send<A: Serialize + ?Sized>(
         &self,
         call: &Outgoing<'_>,
         arguments: &A,
-    ) -> Result<u64, NotSent> {
+    ) -> Result<Until, NotSent> {
         let _leftovers = attach::Leftovers;
         let mut state = self.lock_to_post()?;
         let was_idle = state.is_idle();
@@ -296,7 +325,11 @@ impl Shared {
             self.add_notes(call.notes);
         }
         if attach::any() {
-            return self.attach_to_call(state, None, before, call.codec);
+            return self.attach_to_call(state, None, before, call);
+        }
+        if state.out.was_large(before) {
+            self.take_back(&mut state, None, before)?;
+            return Ok(self.post_large(state, before, call.handle, Listed::default()));
         }
         Ok(self.post(state, before, was_idle))
     }
@@ -314,19 +347,18 @@ impl Shared {
         }
     }
 
-    /// Puts the list of attachments behind the call that was just encoded; gives the count of bytes written once all of it
-    /// is out.
+    /// Puts the list of attachments behind the call that was just encoded; gives when all of it is written.
     #[cold]
     fn attach_to_call(
         &self,
         mut guard: MutexGuard<'_, State>,
         id: Option<u32>,
         before: Mark,
-        codec: Codec,
-    ) -> Result<u64, NotSent> {
+        call: &Outgoing<'_>,
+    ) -> Result<Until, NotSent> {
         let state = &mut *guard;
         let bytes = state.out.frames().len_since(before);
-        let listed = self.list(state, attach::take(), codec, bytes);
+        let listed = self.list(state, attach::take(), call.codec, bytes);
         let frames = state.out.frames();
         frames.reopen(before);
         let listed = match listed {
@@ -346,20 +378,26 @@ impl Shared {
         frame::mark_attached(&mut frames.bytes, before.bytes());
         frames.end(before);
         let end = state.out.end();
-        match id.map(|id| state.calls.get_mut(id as usize)) {
-            Some(Some(Slot::Awaited { end: ends, .. })) => *ends = end,
-            Some(_) => {}
+        let is_large = state.out.was_large(before);
+        match id {
+            None if is_large => return Ok(self.post_large(guard, before, call.handle, listed)),
             None => state.pay(before),
+            Some(id) if is_large => {
+                state.cut_call(before, (id, call.handle), listed);
+                self.ask_flush(guard);
+                return Ok(Until::Written(IN_PIECES));
+            }
+            Some(id) => state.write_by(id, end),
         }
         self.ask_flush(guard);
         self.begin(listed);
-        Ok(end)
+        Ok(Until::Written(end))
     }
 
-    /// Waits until so many bytes are written.
-    pub(super) async fn wait_until_written(&self, end: u64) -> Result<(), NotSent> {
-        self.wait_until(|state| match &state.closed {
-            _ if state.out.written() >= end => Some(Ok(())),
+    /// Waits until a one-way call is written.
+    pub(super) async fn wait_until_written(&self, until: &Until) -> Result<(), NotSent> {
+        self.wait_until_told(&self.written, posting, |state| match &state.closed {
+            _ if state.out.written() >= until.end() => Some(Ok(())),
             Some(why) => Some(Err(NotSent::Disconnected(why.to_string()))),
             None => None,
         })
@@ -384,22 +422,32 @@ impl Shared {
 
     /// True while more waits for the peer than it is to be given at once.
     pub(super) fn is_stuffed(&self, state: &State) -> bool {
-        state.out.unsent() > self.limits.max_unsent_bytes
+        state.out.backlog() > self.limits.max_unsent_bytes
     }
 
     /// Waits until the state gives something.
     pub(super) async fn wait_until<T>(&self, given: impl Fn(&State) -> Option<T>) -> T {
+        self.wait_until_told(&self.room, crowd, given).await
+    }
+
+    /// The same, counted among those that are told by this.
+    async fn wait_until_told<T>(
+        &self,
+        told: &Notify,
+        count: fn(&mut State) -> &mut usize,
+        given: impl Fn(&State) -> Option<T>,
+    ) -> T {
         loop {
-            let mut told = std::pin::pin!(self.room.notified());
+            let mut told = std::pin::pin!(told.notified());
             told.as_mut().enable();
             {
                 let mut state = self.state.lock();
                 if let Some(given) = given(&state) {
                     return given;
                 }
-                state.crowd += 1;
+                *count(&mut state) += 1;
             }
-            let _leaves = OnDrop(|| self.state.lock().crowd -= 1);
+            let _leaves = OnDrop(|| *count(&mut self.state.lock()) -= 1);
             told.await;
         }
     }
@@ -467,9 +515,10 @@ impl Shared {
     }
 
     /// Expires the calls whose deadline is over; gives who is to be woken.
-    pub(super) fn sweep(state: &mut State, now: Tick) -> Vec<Waker> {
+    pub(super) fn sweep(state: &mut State, now: Tick, unsent: &mut Vec<Unsent>) -> Vec<Waker> {
         state.postpone(now);
         let mut wakers = Vec::new();
+        let mut large = Vec::new();
         let mut earliest = NEVER;
         let State {
             calls,
@@ -483,7 +532,7 @@ impl Shared {
                 waker,
                 deadline,
                 within_ms,
-                ..
+                end,
             } = slot
             else {
                 continue;
@@ -493,16 +542,63 @@ impl Shared {
                 continue;
             }
             wakers.extend(waker.take());
-            *slot = Slot::Expired {
-                within_ms: *within_ms,
-            };
             *awaited -= 1;
+            let within_ms = *within_ms;
+            if *end == IN_PIECES {
+                large.push((id as u32, within_ms));
+                continue;
+            }
+            *slot = Slot::Expired { within_ms };
             *orphans += 1;
             frame::put_cancel(out.bytes(), id as u32);
         }
         state.earliest = earliest;
+        for (id, within_ms) in large {
+            unsent.extend(state.expire_large(id, within_ms));
+        }
         wakers
     }
+}
+
+impl State {
+    /// Expires a call of which the last piece is not appended, as a rule without sending it.
+    fn expire_large(&mut self, id: u32, within_ms: u32) -> Option<Unsent> {
+        let given_up = self.give_up_call(id);
+        let slot = self.calls.get_mut(id as usize)?;
+        match given_up {
+            GivenUp::Unsent(unsent) => {
+                let within = Duration::from_millis(within_ms.into());
+                *slot = Slot::Ended(Outcome::NotSent(NotSent::Expired(within)));
+                Some(unsent)
+            }
+            GivenUp::Cancelled => {
+                *slot = Slot::Expired { within_ms };
+                self.orphans += 1;
+                None
+            }
+        }
+    }
+
+    /// Forgets a call of which the last piece is not appended, as a rule without sending it.
+    fn forget_large(&mut self, id: u32) -> (Option<Slot>, Option<Unsent>) {
+        self.awaited -= 1;
+        match self.give_up_call(id) {
+            GivenUp::Unsent(unsent) => (self.calls.try_remove(id as usize), Some(unsent)),
+            GivenUp::Cancelled => {
+                self.orphans += 1;
+                let slot = self.calls.get_mut(id as usize);
+                (slot.map(|slot| std::mem::replace(slot, Slot::Orphan)), None)
+            }
+        }
+    }
+}
+
+fn posting(state: &mut State) -> &mut usize {
+    &mut state.posting
+}
+
+fn crowd(state: &mut State) -> &mut usize {
+    &mut state.crowd
 }
 
 /// Appends a call of these flags, id and deadline.
@@ -721,14 +817,27 @@ impl Drop for Pending<'_> {
         let mut state = self.shared.state.lock();
         let key = self.id as usize;
         match state.calls.get_mut(key) {
+            Some(Slot::Awaited { end: IN_PIECES, .. }) => {
+                let unsent = state.forget_large(self.id);
+                let crowded = state.crowd > 0;
+                self.shared.ask_flush(state);
+                drop(unsent);
+                if crowded {
+                    self.shared.room.notify_waiters();
+                }
+            }
             Some(slot @ Slot::Awaited { .. }) => {
-                *slot = Slot::Orphan;
+                let slot = std::mem::replace(slot, Slot::Orphan);
                 state.awaited -= 1;
                 state.orphans += 1;
                 if state.closed.is_none() {
                     frame::put_cancel(state.out.bytes(), self.id);
                     self.shared.ask_flush(state);
+                } else {
+                    drop(state);
                 }
+                // Its waker may be the last one.
+                drop(slot);
             }
             Some(slot @ Slot::Expired { .. }) => *slot = Slot::Orphan,
             Some(Slot::Ended(_)) => {

@@ -27,6 +27,10 @@ pub(super) struct Clock {
     pinged: Option<Tick>,
     /// Since when the socket has taken nothing, and how many bytes it had taken until then.
     blocked: Option<(Tick, u64)>,
+    /// Since when the peer has taken nothing of the pieces on their way, and how much it had taken until then.
+    untaken: Option<(Tick, u64)>,
+    /// Since when nothing came of the large frames that the peer began, and what it had brought until then.
+    unfinished: Option<(Tick, u64)>,
     /// Since when everything is answered after this side's go-away.
     drained: Option<Tick>,
     /// When large buffers were last of use, while there are any.
@@ -44,6 +48,8 @@ pub(super) enum Due {
     Silent,
     /// The peer took nothing for too long.
     Stalled,
+    /// The peer did not go on with a large frame for too long.
+    Unfinished,
     /// The peer had its time to close.
     Drained,
 }
@@ -58,6 +64,8 @@ impl Clock {
             heard: 0,
             pinged: None,
             blocked: None,
+            untaken: None,
+            unfinished: None,
             drained: None,
             large: None,
         }
@@ -72,16 +80,35 @@ impl Clock {
 
     /// The socket takes no more, after so many bytes.
     pub(super) fn block(&mut self, now: Tick, written: u64) {
-        match self.blocked {
-            Some((_, before)) if before == written => {}
-            _ => self.blocked = Some((now, written)),
-        }
+        stand(&mut self.blocked, now, written);
     }
 
     /// The socket took all.
     #[inline]
     pub(super) fn unblock(&mut self) {
         self.blocked = None;
+    }
+
+    /// Pieces are on their way; the peer has taken so many bytes so far.
+    pub(super) fn await_taken(&mut self, now: Tick, taken: u64) {
+        stand(&mut self.untaken, now, taken);
+    }
+
+    /// The peer has taken all pieces.
+    #[inline]
+    pub(super) fn all_taken(&mut self) {
+        self.untaken = None;
+    }
+
+    /// The peer has begun large frames, and brought so much so far.
+    pub(super) fn await_rest(&mut self, now: Tick, brought: u64) {
+        stand(&mut self.unfinished, now, brought);
+    }
+
+    /// All large frames are complete, or cannot go on.
+    #[inline]
+    pub(super) fn all_came(&mut self) {
+        self.unfinished = None;
     }
 
     /// Everything is answered after this side's go-away.
@@ -115,7 +142,8 @@ impl Clock {
     #[inline]
     pub(super) fn next(&self) -> Tick {
         let mut next = self.answers_until();
-        if let Some((since, _)) = self.blocked {
+        let standstills = [self.blocked, self.untaken, self.unfinished];
+        for (since, _) in standstills.into_iter().flatten() {
             next = next.min(since.saturating_add(self.stall));
         }
         if let Some(since) = self.drained {
@@ -141,11 +169,15 @@ impl Clock {
     /// What is due. Nothing can be heard of a peer that is not read; the stall limit watches it.
     pub(super) fn due(&mut self, now: Tick, reads: bool) -> Due {
         let over = |since: Tick, wait: Tick| now >= since.saturating_add(wait);
+        let mut standstills = [self.blocked, self.untaken].into_iter().flatten();
+        if standstills.any(|(since, _)| over(since, self.stall)) {
+            return Due::Stalled;
+        }
         if self
-            .blocked
+            .unfinished
             .is_some_and(|(since, _)| over(since, self.stall))
         {
-            return Due::Stalled;
+            return Due::Unfinished;
         }
         if self.drained.is_some_and(|since| over(since, LINGER)) {
             return Due::Drained;
@@ -162,6 +194,14 @@ impl Clock {
         }
         self.pinged = Some(now);
         Due::Ping
+    }
+}
+
+/// Notes since when a count stands still.
+fn stand(since: &mut Option<(Tick, u64)>, now: Tick, count: u64) {
+    match since {
+        Some((_, before)) if *before == count => {}
+        _ => *since = Some((now, count)),
     }
 }
 

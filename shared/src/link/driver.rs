@@ -1,6 +1,7 @@
 //! The one task of a connection: reads, writes and keeps time.
 
 mod flow_frames;
+mod pieces;
 
 use std::cell::Cell;
 use std::future::Future;
@@ -11,6 +12,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes, BytesMut};
+use parking_lot::MutexGuard;
 use tokio::time::Instant;
 
 use super::Host;
@@ -19,12 +21,15 @@ use super::bound;
 use super::buffers::{Buffers, TRUSTED_BYTES};
 use super::callee::{Callee, Fault};
 use super::clock::{Clock, Due, LINGER, NEVER, Tick};
+use super::cut::Heed;
+use super::large::Finished;
 use super::out::Flush;
-use super::producer::BACKLOG_BYTES;
+use super::pieces::Pieces;
+use super::producer::{BACKLOG_BYTES, MOST_CUT_BYTES};
 use super::shared::{Shared, State};
 use crate::net::Reading;
 use crate::wire::blob;
-use crate::wire::frame::flow;
+use crate::wire::frame::flow::{self, PIECE_HEADER_BYTES, PieceHead};
 use crate::wire::frame::{self, CallFrame, Frame, LENGTH_BYTES, ReplyFrame};
 use crate::wire::frames::Frames;
 use crate::wire::handshake::Side;
@@ -47,6 +52,12 @@ const REPLIES_PER_LOCK: usize = 64;
 /// Reads in one turn before other tasks get theirs.
 const READS_PER_TURN: usize = 8;
 
+/// How often a turn reads and writes while pieces come and nobody waits for it to end.
+const ROUNDS_PER_TURN: usize = 8;
+
+/// How often a turn fills the socket with pieces before others get theirs.
+const WRITES_PER_TURN: usize = 32;
+
 /// Frames handled in one turn before other tasks get theirs: a flood on one connection must not hold up the others.
 const FRAMES_PER_TURN: usize = 512;
 
@@ -68,6 +79,8 @@ pub struct Driver {
     /// Frames made during this turn.
     replies: Frames,
     woken: Vec<Waker>,
+    /// What is left to do for large frames that were sent in this turn.
+    finished: Finished,
     /// The last ping of this turn.
     ping: Option<u64>,
     clock: Clock,
@@ -79,6 +92,7 @@ pub struct Driver {
     /// Frames that this turn may still handle.
     budget: usize,
     buffers: Buffers,
+    pieces: Pieces,
     /// The size of the large message that came last, when nothing else came since.
     expected: usize,
     /// How much of a large message is read before anything else.
@@ -95,6 +109,17 @@ pub struct Driver {
 
 /// The most bytes read away behind a fault.
 const MOST_DISCARDED: usize = 1 << 20;
+
+/// What is left to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Read {
+    /// Nothing that is here.
+    All,
+    /// Maybe more, and others are to have their turn.
+    Some,
+    /// Maybe more, behind a piece.
+    Piece,
+}
 
 /// Why a connection ends.
 enum End {
@@ -128,6 +153,7 @@ impl Driver {
             received,
             replies: Frames::default(),
             woken: Vec::new(),
+            finished: Finished::default(),
             ping: None,
             clock: Clock::new(&shared.limits),
             alarm: Alarm::new(Arc::downgrade(&shared)),
@@ -135,6 +161,7 @@ impl Driver {
             earliest: NEVER,
             budget: 0,
             buffers: Buffers::default(),
+            pieces: Pieces::default(),
             expected: 0,
             missing: 0,
             moved: 0,
@@ -148,11 +175,21 @@ impl Driver {
     fn turn(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
         // Counted once, for all that borrows both it and the driver.
         let shared = Arc::clone(&self.shared);
-        let here = self.callee.arrive();
-        let read = self.read(&shared, cx);
-        self.callee.depart(here);
-        read?;
-        self.write(&shared, cx)?;
+        for round in 1.. {
+            let here = self.callee.arrive();
+            let read = self.read(&shared, cx);
+            self.callee.depart(here);
+            let read = read?;
+            self.write(&shared, cx)?;
+            match read {
+                Read::Piece if round < ROUNDS_PER_TURN => {}
+                Read::Piece | Read::Some => {
+                    cx.waker().wake_by_ref();
+                    break;
+                }
+                Read::All => break,
+            }
+        }
         if self.held_back && !self.is_choked() {
             // The socket was not asked for more in this turn, so it would not wake the next one.
             cx.waker().wake_by_ref();
@@ -160,8 +197,8 @@ impl Driver {
         self.keep_time()
     }
 
-    /// Reads and handles what is there.
-    fn read(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Result<(), End> {
+    /// Reads and handles what is there, up to some pieces.
+    fn read(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Result<Read, End> {
         self.budget = FRAMES_PER_TURN;
         let mut received = std::mem::take(&mut self.received);
         // What came behind the handshake, or was left when the peer did not take its replies.
@@ -173,25 +210,39 @@ impl Driver {
         if received.capacity() == 0 && self.expected == 0 {
             received = SPARE.take().unwrap_or_default();
         }
+        let mut read = Read::All;
         for turn in 0.. {
             self.held_back = self.is_choked();
             if result.is_err() || self.held_back {
                 break;
             }
-            if turn == READS_PER_TURN || self.budget == 0 {
-                cx.waker().wake_by_ref();
+            if self.has_to_write() {
+                read = Read::Piece;
                 break;
+            }
+            if turn == READS_PER_TURN || self.budget == 0 {
+                read = Read::Some;
+                break;
+            }
+            if self.pieces.is_inside() {
+                match self.read_piece(shared, cx) {
+                    Poll::Pending => break,
+                    Poll::Ready(done) => result = done,
+                }
+                continue;
             }
             let most = self.make_room(&mut received);
             match self.reading.poll_read(cx, &mut received, most) {
                 Poll::Pending => break,
-                Poll::Ready(Ok(0)) => {
-                    result = Err(End::Lost("the peer closed the connection".into()))
+                Poll::Ready(Ok(0)) => result = Err(closed()),
+                Poll::Ready(Ok(count)) => {
+                    self.pieces.hear(count);
+                    result = self.handle_all(shared, &mut received);
                 }
-                Poll::Ready(Ok(_)) => result = self.handle_all(shared, &mut received),
                 Poll::Ready(Err(e)) => result = Err(End::Lost(e.to_string())),
             }
         }
+        self.tell_taken();
         if received.is_empty() && received.capacity() <= LARGE && self.expected == 0 {
             SPARE.set(Some(received));
         } else {
@@ -200,17 +251,26 @@ impl Driver {
         if let Some(token) = self.ping.take() {
             frame::put_pong(&mut self.replies.bytes, token);
         }
+        if read == Read::Piece && !self.woken.is_empty() {
+            // They run once this task lets go.
+            read = Read::Some;
+        }
         self.woken.drain(..).for_each(Waker::wake);
         if result.is_err() {
             shared.state.lock().out.frames().append(&mut self.replies);
         }
-        result
+        result.map(|()| read)
     }
 
     /// Makes room for a read; gives how much it may read.
     fn make_room(&mut self, received: &mut BytesMut) -> usize {
         if self.missing > 0 {
             return self.missing;
+        }
+        if received.is_empty() && self.pieces.is_between() {
+            // The content of the next piece is read to where it belongs.
+            received.reserve(PIECE_HEADER_BYTES);
+            return PIECE_HEADER_BYTES;
         }
         if received.is_empty() && self.expected > 0 {
             // Large messages often come in a row and of one size: such a one is then read right into its own buffer.
@@ -240,9 +300,11 @@ impl Driver {
     /// A peer that does not take its replies gets no further calls read. The side that dialled always reads: so of two
     /// peers at least one does, and they cannot wait for each other.
     fn is_choked(&self) -> bool {
-        self.chokes
-            && self.replies.len() + self.shared.unsent.load(Ordering::Relaxed)
-                > self.shared.limits.max_unsent_bytes
+        self.chokes_at(self.replies.len() + self.shared.unsent.load(Ordering::Relaxed))
+    }
+
+    fn chokes_at(&self, backlog: usize) -> bool {
+        self.chokes && backlog > self.shared.limits.max_unsent_bytes
     }
 
     fn is_stuffed(&self) -> bool {
@@ -273,7 +335,19 @@ impl Driver {
                         received.advance(at);
                         at = 0;
                         state = None;
-                        let message = self.cut_out(received, total);
+                        if let Some(head) = PieceHead::read(received) {
+                            received.advance(PIECE_HEADER_BYTES);
+                            match self.begin_piece(&head, received, now) {
+                                Ok(taken) => received.advance(taken),
+                                Err(end) => result = Err(end),
+                            }
+                            if result.is_err() || self.is_choked() {
+                                break;
+                            }
+                            continue;
+                        }
+                        let mut message = self.cut_out(received, total);
+                        message.advance(LENGTH_BYTES);
                         result = self.handle_large(message, now);
                         if result.is_err() || self.is_choked() {
                             break;
@@ -305,10 +379,8 @@ impl Driver {
                 }
                 Ok(Some(total)) => {
                     received.advance(at);
-                    if total > OWN_BYTES {
-                        self.await_rest(received, total);
-                    }
-                    return Ok(());
+                    drop(state);
+                    return self.begin_large(received, total, now);
                 }
                 Ok(None) => break,
                 Err(e) => {
@@ -342,17 +414,16 @@ impl Driver {
         self.missing = (bytes - here).min(received.capacity() - here);
     }
 
-    /// Handles a frame that is worth not to be copied.
+    /// Handles a frame, without its length, that is worth not to be copied.
     fn handle_large(&mut self, frame: Bytes, now: Instant) -> Result<(), End> {
         self.moved = self.moved.max(frame.len());
-        let fields = frame.get(LENGTH_BYTES..).unwrap_or_default();
-        match ReplyFrame::read(fields) {
+        match ReplyFrame::read(&frame) {
             Some(reply) if reply.flags & flow::flag::ATTACHED == 0 => {
                 let body = frame.slice_ref(reply.body);
                 let mut state = self.shared.state.lock();
                 Shared::settle(&mut state, &reply, Some(body), &mut self.woken).map_err(End::Fault)
             }
-            _ => blob::reading(&frame, || self.handle(fields, now)),
+            _ => blob::reading(&frame, || self.handle(&frame, now)),
         }
     }
 
@@ -417,10 +488,11 @@ impl Driver {
         let produced = !self.replies.is_empty();
         let mut state = shared.state.lock();
         if produced {
-            state.out.frames().append(&mut self.replies);
+            state.out.append(&mut self.replies);
         }
         let waited = state.out.unsent();
-        if !state.out.is_empty() {
+        let heed = self.heed(&state);
+        if state.out.is_ready(heed) || state.began.is_some() {
             if !produced && state.out.flush == Flush::Asked && !self.yielded {
                 // Tasks that are ready now add their frames to the batch before it goes: one write for all of them.
                 self.yielded = true;
@@ -438,25 +510,35 @@ impl Driver {
         }
         self.yielded = false;
         state.company.part();
-        shared.unsent.store(state.out.unsent(), Ordering::Relaxed);
-        if state.producers.are_backlogged() && state.out.unsent() <= BACKLOG_BYTES / 2 {
-            self.woken.append(&mut state.producers.resume());
-        }
-        let crowded = state.crowd > 0 && state.out.unsent() <= shared.limits.max_unsent_bytes;
+        let backlog = state.out.backlog();
+        shared.unsent.store(backlog, Ordering::Relaxed);
+        self.resume_streams(&mut state);
+        let crowded = state.crowd > 0 && backlog <= shared.limits.max_unsent_bytes;
+        let posting = state.posting > 0;
+        // What is not read cannot tell what was taken.
+        let awaits = match self.heed(&state) {
+            Heed::Window => state.out.cut.window().awaits(),
+            Heed::Nothing => None,
+        };
         let drained = self.is_drained(&state);
         let peer_waits_for_us = state.peer_leaves.is_some();
         let mut parked = Vec::new();
-        if state.out.unsent() <= shared.limits.max_unsent_bytes / 2 {
+        if backlog <= shared.limits.max_unsent_bytes / 2 {
             let some = state.parked.len().min(RESUMED_AT_ONCE);
             parked.extend(state.parked.drain(..some));
         }
         self.earliest = state.earliest;
         let held = state.out.capacity().max(self.replies.bytes.capacity());
+        let spent = state.out.spent();
         drop(state);
+        drop(spent);
+        self.finish(shared);
         self.woken.drain(..).for_each(Waker::wake);
         self.callee.resume(parked);
         self.moved = self.moved.max(waited);
-        let large = held.max(self.received.capacity()) > LARGE || self.expected > 0;
+        let used = self.expected > 0 || self.pieces.was_used();
+        let large = used || held.max(self.received.capacity()) > LARGE;
+        self.watch_pieces(shared, awaits);
         if large && (self.moved > OWN_BYTES || !self.clock.holds_large()) {
             self.clock.use_large(shared.tick(Instant::now()));
         }
@@ -472,12 +554,31 @@ impl Driver {
         if crowded {
             shared.room.notify_waiters();
         }
+        if posting {
+            shared.written.notify_waiters();
+        }
         Ok(())
     }
 
-    fn flush(&mut self, state: &mut State, cx: &mut Context<'_>) -> Result<(), End> {
+    /// While this side does not read, it cannot see what the peer takes, which always reads then.
+    fn heed(&self, state: &State) -> Heed {
+        if self.chokes_at(state.out.backlog()) {
+            Heed::Nothing
+        } else {
+            Heed::Window
+        }
+    }
+
+    fn flush(
+        &mut self,
+        state: &mut MutexGuard<'_, State>,
+        cx: &mut Context<'_>,
+    ) -> Result<(), End> {
         let lost = |e: io::Error| End::Lost(e.to_string());
-        loop {
+        for turn in 1.. {
+            self.resume_streams(state);
+            let heed = self.heed(state);
+            state.put_pieces(heed, self.shared.epoch, &mut self.finished);
             if state.out.flush == Flush::Blocked {
                 match state.out.poll_writable(cx) {
                     Poll::Pending => return Ok(()),
@@ -486,17 +587,38 @@ impl Driver {
             }
             if state.out.write().map_err(lost)? {
                 self.clock.unblock();
-                return Ok(());
+                if !state.out.cut.is_ready(heed) {
+                    return Ok(());
+                }
+                if turn >= WRITES_PER_TURN {
+                    cx.waker().wake_by_ref();
+                    return Ok(());
+                }
+                // Whoever waits for the lock has a small frame.
+                MutexGuard::bump(state);
+                continue;
             }
             state.out.flush = Flush::Blocked;
             let now = self.shared.tick(Instant::now());
             self.clock.block(now, state.out.written());
+        }
+        Ok(())
+    }
+
+    /// Has streams go on that waited for what was there to be written.
+    fn resume_streams(&mut self, state: &mut State) {
+        if state.producers.are_backlogged()
+            && state.out.unsent() <= BACKLOG_BYTES / 2
+            && state.out.cut.items() <= MOST_CUT_BYTES / 2
+        {
+            self.woken.append(&mut state.producers.resume());
         }
     }
 
     /// True when nothing is in flight either way.
     fn is_drained(&self, state: &State) -> bool {
         state.out.is_empty()
+            && state.out.cut.is_empty()
             && state.awaited == 0
             && state.producers.len() == 0
             && state.consumers.are_done()
@@ -529,9 +651,10 @@ impl Driver {
     fn tick(&mut self, now: Instant) -> Result<(), End> {
         let now = self.shared.tick(now);
         let reads = !self.is_choked();
+        let mut unsent = Vec::new();
         let mut state = self.shared.state.lock();
         if state.earliest <= now {
-            let expired = Shared::sweep(&mut state, now);
+            let expired = Shared::sweep(&mut state, now, &mut unsent);
             self.woken.extend(expired);
             if state.orphans > self.shared.remote.max_calls_in_flight as usize / 2 {
                 return Err(End::Fault(
@@ -545,6 +668,7 @@ impl Driver {
             self.replies = Frames::default();
             self.buffers.rest();
             self.expected = 0;
+            self.pieces.rest();
             if self.received.is_empty() {
                 self.received = BytesMut::new();
             }
@@ -561,9 +685,13 @@ impl Driver {
                 let text = format!("the peer took nothing for {:?}", limits.stall);
                 return Err(End::Lost(text));
             }
+            Due::Unfinished => {
+                let text = format!("large frames of which nothing came for {:?}", limits.stall);
+                return Err(End::Fault(text));
+            }
             Due::Drained => return Err(End::Drained),
         }
-        if !state.out.is_empty() {
+        if !state.out.is_empty() || !state.out.cut.is_empty() {
             self.shared.ask_flush(state);
         } else {
             drop(state);
@@ -604,6 +732,10 @@ impl Driver {
         frame::put_fault(state.out.bytes(), fault);
         let _ = state.out.write();
     }
+}
+
+fn closed() -> End {
+    End::Lost("the peer closed the connection".into())
 }
 
 impl Future for Driver {

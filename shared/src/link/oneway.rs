@@ -8,6 +8,8 @@ use tokio::time::Instant;
 
 use super::Job;
 use super::callee::{Callee, Fault, SLACK, no_host, no_room};
+use super::attached::Listed;
+use super::large::Until;
 use super::out::Flush;
 use super::shared::{Shared, State};
 use crate::attach;
@@ -226,28 +228,47 @@ impl Shared {
         if self.refuses() {
             return Err(state.refusal());
         }
-        if !self.may_send(&state) {
+        let is_full = state.out.unsent() > self.limits.max_unsent_bytes;
+        if is_full || !state.purse.allows() {
             return Err(NotSent::Full(state.calls.len()));
         }
         Ok(state)
     }
 
-    /// Gets the one-way call that was appended at `before` on its way; gives the count of bytes written once all of it is
-    /// out.
+    /// Gets the one-way call that was appended at `before` on its way; gives when all of it is written.
     #[inline]
     pub(super) fn post(
         &self,
         mut state: MutexGuard<'_, State>,
         before: Mark,
         was_idle: bool,
-    ) -> u64 {
+    ) -> Until {
         state.pay(before);
         let end = state.out.end();
         let alone = state.company.goes_alone(was_idle);
         if !alone || !state.out.write().unwrap_or(false) {
             self.ask_flush(state);
+        } else if state.out.has_spent() {
+            let spent = state.out.spent();
+            drop(state);
+            drop(spent);
         }
-        end
+        Until::Written(end)
+    }
+
+    /// The same for a large one, which refers to this.
+    #[cold]
+    pub(super) fn post_large(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        before: Mark,
+        handle: u32,
+        listed: Listed,
+    ) -> Until {
+        state.pay(before);
+        let until = state.cut_calls(before, (Vec::new(), handle), listed);
+        self.ask_flush(state);
+        until
     }
 
     /// Takes in the peer's credit.

@@ -8,7 +8,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::attached::Listed;
-use super::shared::Shared;
+use super::cut::Whose;
+use super::shared::{Shared, State};
 use crate::descriptor::Runs;
 use crate::object::panic_text;
 use crate::streaming::{self, Sink, Source};
@@ -32,6 +33,9 @@ const TURN_TIME: Duration = Duration::from_millis(1);
 /// While more than this waits to be written, streams wait too: what else is said on the connection stays quick.
 pub(super) const BACKLOG_BYTES: usize = 128 << 10;
 
+/// The same for large items, which go in pieces: without the largest one, so that it holds up none.
+pub(super) const MOST_CUT_BYTES: usize = 1 << 20;
+
 /// Streams that this side sends, by number.
 #[derive(Debug, Default)]
 pub(super) struct Producers {
@@ -42,11 +46,13 @@ pub(super) struct Producers {
 }
 
 #[derive(Debug)]
-struct Producer {
+pub(super) struct Producer {
     credit: i64,
     stopped: bool,
     /// Waits for the backlog to be written.
     backlogged: bool,
+    /// An item of its goes in pieces.
+    in_pieces: bool,
     /// Its pump.
     waker: Option<Waker>,
 }
@@ -69,6 +75,7 @@ impl Producers {
             credit: WINDOW_BYTES,
             stopped: false,
             backlogged: false,
+            in_pieces: false,
             waker: None,
         };
         self.streams.insert(self.last, producer);
@@ -135,7 +142,7 @@ impl Producers {
         if producer.stopped {
             return Poll::Ready(None);
         }
-        if producer.credit > 0 && !is_backlogged {
+        if producer.credit > 0 && !is_backlogged && !producer.in_pieces {
             return Poll::Ready(Some(producer.credit));
         }
         std::mem::swap(&mut producer.waker, waker);
@@ -145,7 +152,14 @@ impl Producers {
         Poll::Pending
     }
 
-    fn remove(&mut self, stream: u32) -> Option<Producer> {
+    /// All of a large item is appended; gives whom to wake.
+    pub(super) fn item_left(&mut self, stream: u32) -> Option<Waker> {
+        let producer = self.streams.get_mut(&stream)?;
+        producer.in_pieces = false;
+        producer.waker.take()
+    }
+
+    pub(super) fn remove(&mut self, stream: u32) -> Option<Producer> {
         let producer = self.streams.remove(&stream)?;
         self.backlogged -= usize::from(producer.backlogged);
         Some(producer)
@@ -165,6 +179,14 @@ impl std::fmt::Debug for Pumps {
 impl Pumps {
     pub(super) fn push(&mut self, stream: u32, source: Box<dyn Source>, codec: Codec) {
         self.0.push((stream, source, codec));
+    }
+
+    pub(super) fn append(&mut self, other: &mut Self) {
+        self.0.append(&mut other.0);
+    }
+
+    pub(super) fn numbers(&self) -> impl Iterator<Item = u32> {
+        self.0.iter().map(|(number, ..)| *number)
     }
 
     /// Begins them; not while the link's lock is held.
@@ -248,7 +270,8 @@ impl Pump {
     fn poll_credit(&self, cx: &Context<'_>) -> Poll<Option<i64>> {
         let mut waker = Some(cx.waker().clone());
         let mut state = self.shared.state.lock();
-        let is_backlogged = state.out.unsent() > BACKLOG_BYTES;
+        let is_backlogged =
+            state.out.unsent() > BACKLOG_BYTES || state.out.cut.items() > MOST_CUT_BYTES;
         let credit = state.producers.poll(self.stream, is_backlogged, &mut waker);
         drop(state);
         drop(waker);
@@ -344,10 +367,14 @@ impl Pump {
         if let Some(producer) = state.producers.streams.get_mut(&self.stream) {
             producer.credit -= frames.len() as i64;
         }
-        state.out.frames().append(&mut frames);
+        let listed = state.out.append_with(&mut frames, (Whose::Item(self.stream), listed));
+        if listed.is_none()
+            && let Some(producer) = state.producers.streams.get_mut(&self.stream)
+        {
+            producer.in_pieces = true;
+        }
         self.shared.ask_flush(guard);
-        listed.pumps.start(&self.shared);
-        drop(listed.used);
+        self.shared.begin(listed.unwrap_or_default());
         refused.map_or(Ok(()), Err)
     }
 }
@@ -364,23 +391,35 @@ impl Drop for Pump {
                 "its consumer wants no more",
             ))
         };
+        // Stopped, nobody takes what is left of a large item.
+        let gives_up = self.end.is_none();
         let end = match dropped {
             Ok(()) => self.end.take().unwrap_or_else(stopped),
             Err(panic) => Err(Refusal::new(Status::Panicked, panic_text(&*panic))),
         };
         let mut state = self.shared.state.lock();
         let producer = state.producers.remove(self.stream);
+        let mut unsent = None;
         if state.closed.is_none() {
             let (status, text) = match &end {
                 Ok(()) => (Status::Done, ""),
                 Err(refusal) => (refusal.status, refusal.text.as_str()),
             };
-            flow::put_end(state.out.bytes(), self.stream, status as u16, text);
+            let is_item = |whose: &Whose| matches!(whose, Whose::Item(of) if *of == self.stream);
+            if gives_up {
+                unsent = state.give_up(is_item);
+            }
+            let State { out, .. } = &mut *state;
+            let place = match out.cut.behind(is_item) {
+                Some(behind) => behind,
+                None => out.bytes(),
+            };
+            flow::put_end(place, self.stream, status as u16, text);
             self.shared.ask_flush(state);
         } else {
             drop(state);
         }
-        drop(producer);
+        drop((producer, unsent));
     }
 }
 

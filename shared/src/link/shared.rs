@@ -18,6 +18,7 @@ use super::bound::BindSlot;
 use super::caller::Slot;
 use super::clock::{NEVER, Tick};
 use super::consumer::Consumers;
+use super::cut::Whose;
 use super::exports::Exports;
 use super::oneway::{Company, Purse};
 use super::out::{Flush, Out};
@@ -70,6 +71,8 @@ pub(super) struct Shared {
     pub(super) over: Notify,
     /// Told when a call ended while somebody waited for room.
     pub(super) room: Notify,
+    /// Told when something was written while somebody waited for that.
+    pub(super) written: Notify,
     /// No further calls are taken from the peer.
     pub(super) leaving: AtomicBool,
     /// How many calls of the peer are running that will be answered.
@@ -78,7 +81,7 @@ pub(super) struct Shared {
     pub(super) oneways: AtomicUsize,
     /// What those that ended cost the peer, until the driver gives it back.
     pub(super) owed: AtomicUsize,
-    /// Unsent bytes when they were last counted.
+    /// The backlog of what is unsent, in bytes, when it was last counted.
     pub(super) unsent: AtomicUsize,
     /// How many references of the peer's are held here.
     pub(super) held: AtomicUsize,
@@ -100,12 +103,16 @@ pub(super) struct State {
     pub(super) company: Company,
     /// How many callers wait for room.
     pub(super) crowd: usize,
+    /// How many callers wait until their one-way call is written.
+    pub(super) posting: usize,
     /// No later than the earliest deadline among `calls`.
     pub(super) earliest: Tick,
     /// When the batch that waits to be written got its first call.
     pub(super) began: Option<Tick>,
     /// Objects bound by this side, by handle.
     pub(super) binds: Slab<BindSlot>,
+    /// Handles that are given back as soon as the large calls over them are on their way.
+    pub(super) leaving: Vec<u32>,
     /// Calls of the peer that are running, by id.
     pub(super) running: HashMap<u32, Running>,
     /// Calls that want to compute, while the peer does not take the results there are.
@@ -211,7 +218,7 @@ impl State {
         self.began = Some(now);
         let written = self.out.written();
         for (_, slot) in &mut self.calls {
-            slot.postpone(written, late);
+            slot.postpone(written, began, late);
         }
     }
 }
@@ -232,16 +239,18 @@ impl Shared {
             epoch: Instant::now(),
             refuses: AtomicBool::new(false),
             state: Mutex::new(State {
-                out: Out::new(socket),
+                out: Out::new(socket, &remote),
                 calls: Slab::new(),
                 awaited: 0,
                 orphans: 0,
                 purse: Purse::new(remote.two_way),
                 company: Company::default(),
                 crowd: 0,
+                posting: 0,
                 earliest: NEVER,
                 began: None,
                 binds: Slab::new(),
+                leaving: Vec::new(),
                 running: HashMap::new(),
                 parked: Vec::new(),
                 started: 0,
@@ -256,6 +265,7 @@ impl Shared {
             rang: AtomicBool::new(false),
             over: Notify::new(),
             room: Notify::new(),
+            written: Notify::new(),
             leaving: AtomicBool::new(false),
             running: AtomicUsize::new(0),
             oneways: AtomicUsize::new(0),
@@ -324,12 +334,12 @@ impl Shared {
             return;
         }
         let listed = self.put_answer(&mut state, id, codec, answer);
-        self.unsent.store(state.out.unsent(), Ordering::Relaxed);
+        self.unsent.store(state.out.backlog(), Ordering::Relaxed);
         self.ask_flush(state);
         self.begin(listed);
     }
 
-    /// Appends the reply that an answer makes.
+    /// Appends the reply that an answer makes; gives what begins now.
     fn put_answer(&self, state: &mut State, id: u32, codec: Codec, answer: Answer) -> Listed {
         let Encoded {
             mut frames,
@@ -360,7 +370,8 @@ impl Shared {
             flow::mark_attached(&mut out.bytes, start);
         }
         out.end(mark);
-        listed
+        let cut = state.out.cut_off(mark, Whose::Reply(id), listed);
+        cut.unwrap_or_default()
     }
 
     /// Makes the list of attachments of a frame that takes so many bytes without it.
@@ -430,12 +441,13 @@ impl Shared {
         let host = state.host.take();
         wakers.append(&mut state.producers.stop_all());
         wakers.append(&mut state.consumers.lose_all(&why));
-        state.out.close();
+        let unsent = state.out.close();
         drop(state);
-        drop((parked, exports, host));
+        drop((parked, exports, host, unsent));
         running.into_values().for_each(Running::stop);
         wakers.into_iter().for_each(std::task::Waker::wake);
         self.room.notify_waiters();
+        self.written.notify_waiters();
         self.over.notify_waiters();
         self.connection.end();
     }

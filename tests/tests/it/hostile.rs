@@ -14,6 +14,7 @@ mod fuzz;
 mod ids;
 mod neighbour;
 mod notes;
+mod pieces;
 mod rules;
 mod script;
 mod sequences;

@@ -25,6 +25,7 @@ mod map_reduce;
 mod metadata;
 mod names;
 mod oneway;
+mod pieces;
 mod pool;
 mod proxies;
 mod sessions;

@@ -22,7 +22,7 @@ impl Room for Beside {
     }
 
     fn serve(&self, _peer: PeerName, _part: &str) -> anyhow::Result<()> {
-        super::serve()
+        super::serve(0)
     }
 
     fn measure(&self, client: &Client) -> anyhow::Result<Vec<Figure>> {

@@ -41,7 +41,7 @@ impl Room for Flood {
     }
 
     fn serve(&self, _peer: PeerName, _part: &str) -> anyhow::Result<()> {
-        super::serve()
+        super::serve(0)
     }
 
     fn measure(&self, client: &Client) -> anyhow::Result<Vec<Figure>> {

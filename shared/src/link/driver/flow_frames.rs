@@ -39,7 +39,10 @@ impl Driver {
                 drop(state);
                 drop(gone.map_err(End::Fault)?);
             }
-            Flow::Piece(_) | Flow::Taken(_) => return Err(End::Fault("no pieces yet".into())),
+            Flow::Piece(piece) => {
+                self.begin_piece(&piece.head(), piece.body, now)?;
+            }
+            Flow::Taken(bytes) => self.taken(*bytes, now)?,
             Flow::Sequence(sequence) => {
                 let begun = self.callee.sequence(sequence, &mut self.replies, now);
                 begun.map_err(End::Fault)?;

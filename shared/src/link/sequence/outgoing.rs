@@ -12,6 +12,7 @@ use super::super::attached::Listed;
 use super::super::bound::{Bound, Posted, Which};
 use super::super::caller::{Outcome, Pending, Slot, check_name, milliseconds, not_encoded, trace};
 use super::super::clock::Tick;
+use super::super::large::Until;
 use super::super::oneway::cost;
 use super::super::shared::{Shared, State};
 use super::Mode;
@@ -242,7 +243,7 @@ impl Bound {
         for call in calls {
             call.check()?;
         }
-        let (end, slots) =
+        let (until, slots) =
             self.shared()
                 .start_sequence((self.handle(), self.codec()), mode, calls)?;
         let in_flight = |(id, began)| InFlight {
@@ -252,7 +253,7 @@ impl Bound {
             over: false,
         };
         Ok(Departed {
-            posted: Posted(end),
+            posted: Posted(until),
             calls: slots.into_iter().map(|slot| slot.map(in_flight)).collect(),
         })
     }
@@ -276,9 +277,13 @@ impl Bound {
         let listed = listed.pop().unwrap_or_default();
         call.put(state.out.frames(), self.handle(), 0, &listed.list);
         state.out.frames().end(before);
-        let end = shared.post(state, before, was_idle);
+        if state.out.was_large(before) {
+            let until = shared.post_large(state, before, self.handle(), listed);
+            return Ok(Posted(until));
+        }
+        let until = shared.post(state, before, was_idle);
         shared.begin(listed);
-        Ok(Posted(end))
+        Ok(Posted(until))
     }
 
     /// Waits until calls that were refused as Full may be tried again.
@@ -308,13 +313,13 @@ impl Shared {
             && (!costs || state.purse.allows())
     }
 
-    /// Appends a sequence to the out buffer; gives the count of bytes written once all of it is out, and the calls' ids.
+    /// Appends a sequence to the out buffer; gives when all of it is written, and the calls' ids.
     fn start_sequence(
         &self,
         (handle, codec): (u32, Codec),
         mode: Mode,
         calls: &[Prepared<'_>],
-    ) -> Result<(u64, Slots), NotSent> {
+    ) -> Result<(Until, Slots), NotSent> {
         let oneways = calls.iter().filter(|call| call.oneway).count();
         let answered = calls.len() - oneways;
         let bytes = self.check_sequence(calls)?;
@@ -339,19 +344,22 @@ impl Shared {
             costs += call.cost(list);
         }
         state.out.frames().end(mark);
-        let end = state.out.end();
-        for (id, _) in slots.iter().flatten() {
-            if let Some(Slot::Awaited { end: place, .. }) = state.calls.get_mut(*id as usize) {
-                *place = end;
-            }
-        }
         state.awaited += answered;
         state.purse.spend(costs);
+        let ids = slots.iter().flatten().map(|(id, _)| *id);
+        if state.out.was_large(mark) {
+            let calls = (ids.collect(), handle);
+            let until = state.cut_calls(mark, calls, Listed::of_all(listed));
+            self.ask_flush(guard);
+            return Ok((until, slots));
+        }
+        let end = state.out.end();
+        ids.for_each(|id| state.write_by(id, end));
         self.ask_flush(guard);
         for listed in listed {
             self.begin(listed);
         }
-        Ok((end, slots))
+        Ok((Until::Written(end), slots))
     }
 
     /// Makes the lists of what calls refer to, that take so many bytes without.

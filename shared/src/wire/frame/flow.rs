@@ -61,8 +61,8 @@ pub enum Flow<'a> {
     Release(Release),
     /// A part of a large frame.
     Piece(Piece<'a>),
-    /// So many more bytes of the pieces of a frame were read.
-    Taken(Credit),
+    /// So many more bytes of pieces were read.
+    Taken(u32),
     /// Calls that are run one after the other.
     Sequence(Sequence<'a>),
 }
@@ -92,7 +92,7 @@ pub struct End<'a> {
 /// Fields of credit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Credit {
-    /// The stream, or [`ONEWAY_CALLS`], or the frame whose pieces were taken.
+    /// The stream, or [`ONEWAY_CALLS`].
     pub of: u32,
     /// How many bytes more.
     pub bytes: u32,
@@ -114,8 +114,47 @@ pub struct Piece<'a> {
     pub frame: u32,
     /// How many bytes of the frame follow in further pieces; 0 in the last one.
     pub left: u32,
-    /// The content: all pieces together are a frame without its length.
+    /// The content: all pieces together are a frame without its length. Empty when the rest does not come.
     pub body: &'a [u8],
+}
+
+/// What a piece says before its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PieceHead {
+    /// See [`Piece::frame`].
+    pub frame: u32,
+    /// See [`Piece::left`].
+    pub left: u32,
+    /// How long the content is.
+    pub bytes: u32,
+}
+
+impl PieceHead {
+    /// Reads the head of the piece that `buffer` begins with; `None` when too little of it is there, or another frame.
+    pub fn read(buffer: &[u8]) -> Option<Self> {
+        let (length, rest) = buffer.split_first_chunk()?;
+        let (kind, fields) = rest.split_first()?;
+        let Piece { frame, left, .. } = piece(&mut Fields(fields)).ok()?;
+        let head = (PIECE_HEADER_BYTES - LENGTH_BYTES) as u32;
+        let bytes = u32::from_le_bytes(*length).checked_sub(head)?;
+        (*kind == kind::PIECE).then_some(Self { frame, left, bytes })
+    }
+}
+
+impl Piece<'_> {
+    /// What it says before its content.
+    pub fn head(&self) -> PieceHead {
+        PieceHead {
+            frame: self.frame,
+            left: self.left,
+            bytes: self.body.len() as u32,
+        }
+    }
+}
+
+/// True for a frame, without its length, that must not come in pieces.
+pub fn is_about_pieces(frame: &[u8]) -> bool {
+    matches!(frame, [kind::PIECE | kind::TAKEN, ..])
 }
 
 /// Fields of a sequence.
@@ -138,7 +177,7 @@ impl<'a> Flow<'a> {
             kind::STOP => fields.u32().map(Self::Stop),
             kind::RELEASE => release(fields).map(Self::Release),
             kind::PIECE => piece(fields).map(Self::Piece),
-            kind::TAKEN => credit(fields).map(Self::Taken),
+            kind::TAKEN => fields.u32().map(Self::Taken),
             kind::SEQUENCE => sequence(fields).map(Self::Sequence),
             _ => return None,
         })
@@ -235,17 +274,15 @@ pub fn put_end(out: &mut Vec<u8>, stream: u32, status: u16, text: &str) {
 
 /// Appends credit of a stream or of one-way calls.
 pub fn put_credit(out: &mut Vec<u8>, credit: Credit) {
-    put_numbers(out, kind::CREDIT, credit);
+    let start = begin(out, kind::CREDIT);
+    out.extend_from_slice(&credit.of.to_le_bytes());
+    out.extend_from_slice(&credit.bytes.to_le_bytes());
+    end(out, start);
 }
 
 /// Says that pieces were taken.
-pub fn put_taken(out: &mut Vec<u8>, taken: Credit) {
-    put_numbers(out, kind::TAKEN, taken);
-}
-
-fn put_numbers(out: &mut Vec<u8>, kind: u8, Credit { of, bytes }: Credit) {
-    let start = begin(out, kind);
-    out.extend_from_slice(&of.to_le_bytes());
+pub fn put_taken(out: &mut Vec<u8>, bytes: u32) {
+    let start = begin(out, kind::TAKEN);
     out.extend_from_slice(&bytes.to_le_bytes());
     end(out, start);
 }

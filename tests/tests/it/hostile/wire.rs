@@ -96,6 +96,10 @@ pub(super) enum Said {
     /// Of what, and how many bytes.
     Credit(u32, u32),
     Cancel(u32),
+    Unbind(u32),
+    /// The number of its frame, how much follows, and its content.
+    Piece(u32, u32, Vec<u8>),
+    Taken(u32),
     Fault(String),
     Ping,
     Pong(u64),
@@ -109,6 +113,47 @@ pub(super) enum Said {
     Other,
     /// The peer closed.
     End,
+}
+
+impl Said {
+    /// A frame without its length.
+    pub(super) fn read(payload: &[u8]) -> Self {
+        match Frame::parse(payload).unwrap() {
+            Frame::Reply(reply) => Self::Reply(reply.id, reply.status, reply.body.to_vec()),
+            Frame::Bound(Bound {
+                handle,
+                status,
+                text,
+                ..
+            }) => Self::Bound(handle, status, text.into()),
+            Frame::Bind(bind) => Self::Bind(bind.handle),
+            Frame::Call(call) if call.flags & frame::flag::BATCH != 0 => {
+                let mut rest = call.body;
+                let calls = std::iter::from_fn(|| batch::next_call(&mut rest).map(<[u8]>::to_vec));
+                Self::Batch(call.id, call.method, calls.collect())
+            }
+            Frame::Flow(Flow::Sequence(sequence)) => {
+                Self::Sequence(sequence.mode, calls_of(sequence.calls))
+            }
+            Frame::Flow(Flow::Credit(credit)) => Self::Credit(credit.of, credit.bytes),
+            Frame::Call(call) => Self::Call(call.id, call.flags & frame::flag::ONEWAY != 0),
+            Frame::Cancel(id) => Self::Cancel(id),
+            Frame::Fault(text) => Self::Fault(text.into()),
+            Frame::Ping(_) => Self::Ping,
+            Frame::Pong(token) => Self::Pong(token),
+            Frame::GoAway(_) => Self::GoAway,
+            Frame::Unbind(handle) => Self::Unbind(handle),
+            Frame::Flow(Flow::Item(item)) => Self::Item(item.stream, item.body.to_vec()),
+            Frame::Flow(Flow::End(end)) => Self::Ended(end.stream, end.status),
+            Frame::Flow(Flow::Stop(stream)) => Self::Stop(stream),
+            Frame::Flow(Flow::Release(release)) => Self::Release(release.export, release.count),
+            Frame::Flow(Flow::Piece(piece)) => {
+                Self::Piece(piece.frame, piece.left, piece.body.to_vec())
+            }
+            Frame::Flow(Flow::Taken(bytes)) => Self::Taken(bytes),
+            _ => Self::Other,
+        }
+    }
 }
 
 pub(super) fn hello(side: Side) -> Vec<u8> {
@@ -224,38 +269,9 @@ impl Raw {
 
     /// The next frame, whenever it comes.
     pub(super) async fn says(&mut self) -> Said {
-        let Some(payload) = self.payload().await else {
-            return Said::End;
-        };
-        match Frame::parse(&payload).unwrap() {
-            Frame::Reply(reply) => Said::Reply(reply.id, reply.status, reply.body.to_vec()),
-            Frame::Bound(Bound {
-                handle,
-                status,
-                text,
-                ..
-            }) => Said::Bound(handle, status, text.into()),
-            Frame::Bind(bind) => Said::Bind(bind.handle),
-            Frame::Call(call) if call.flags & frame::flag::BATCH != 0 => {
-                let mut rest = call.body;
-                let calls = std::iter::from_fn(|| batch::next_call(&mut rest).map(<[u8]>::to_vec));
-                Said::Batch(call.id, call.method, calls.collect())
-            }
-            Frame::Flow(Flow::Sequence(sequence)) => {
-                Said::Sequence(sequence.mode, calls_of(sequence.calls))
-            }
-            Frame::Flow(Flow::Credit(credit)) => Said::Credit(credit.of, credit.bytes),
-            Frame::Call(call) => Said::Call(call.id, call.flags & frame::flag::ONEWAY != 0),
-            Frame::Cancel(id) => Said::Cancel(id),
-            Frame::Fault(text) => Said::Fault(text.into()),
-            Frame::Ping(_) => Said::Ping,
-            Frame::Pong(token) => Said::Pong(token),
-            Frame::GoAway(_) => Said::GoAway,
-            Frame::Flow(Flow::Item(item)) => Said::Item(item.stream, item.body.to_vec()),
-            Frame::Flow(Flow::End(end)) => Said::Ended(end.stream, end.status),
-            Frame::Flow(Flow::Stop(stream)) => Said::Stop(stream),
-            Frame::Flow(Flow::Release(release)) => Said::Release(release.export, release.count),
-            _ => Said::Other,
+        match self.payload().await {
+            Some(payload) => Said::read(&payload),
+            None => Said::End,
         }
     }
 
@@ -502,6 +518,32 @@ pub(super) fn cancel(id: u32) -> Vec<u8> {
 pub(super) fn go_away() -> Vec<u8> {
     let mut out = Vec::new();
     frame::put_go_away(&mut out, "leaving");
+    out
+}
+
+/// A piece of a frame.
+pub(super) fn piece(number: u32, left: u32, content: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let start = flow::begin_piece(&mut out, number, left);
+    out.extend_from_slice(content);
+    frame::end(&mut out, start);
+    out
+}
+
+/// A frame cut into pieces of so many bytes.
+pub(super) fn pieces(number: u32, frame: &[u8], bytes: usize) -> Vec<Vec<u8>> {
+    let content = &frame[LENGTH_BYTES..];
+    let cut = |(n, part): (usize, &[u8])| {
+        let left = content.len() - n * bytes - part.len();
+        piece(number, left as u32, part)
+    };
+    content.chunks(bytes).enumerate().map(cut).collect()
+}
+
+/// The word that so many bytes of pieces were taken.
+pub(super) fn taken(bytes: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    flow::put_taken(&mut out, bytes as u32);
     out
 }
 

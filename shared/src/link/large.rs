@@ -157,7 +157,8 @@ impl State {
         if let Some(unsent) = self.give_up(is_call) {
             return GivenUp::Unsent(unsent);
         }
-        let has_call = |whose: &Whose| matches!(whose, Whose::Calls { ids, .. } if ids.contains(&id));
+        let has_call =
+            |whose: &Whose| matches!(whose, Whose::Calls { ids, .. } if ids.contains(&id));
         match self.out.cut.behind(has_call) {
             Some(behind) => frame::put_cancel(behind, id),
             None => frame::put_cancel(self.out.bytes(), id),

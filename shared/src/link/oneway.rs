@@ -7,8 +7,8 @@ use parking_lot::MutexGuard;
 use tokio::time::Instant;
 
 use super::Job;
-use super::callee::{Callee, Fault, SLACK, no_host, no_room};
 use super::attached::Listed;
+use super::callee::{Callee, Fault, SLACK, no_host, no_room};
 use super::large::Until;
 use super::out::Flush;
 use super::shared::{Shared, State};

@@ -367,7 +367,9 @@ impl Pump {
         if let Some(producer) = state.producers.streams.get_mut(&self.stream) {
             producer.credit -= frames.len() as i64;
         }
-        let listed = state.out.append_with(&mut frames, (Whose::Item(self.stream), listed));
+        let listed = state
+            .out
+            .append_with(&mut frames, (Whose::Item(self.stream), listed));
         if listed.is_none()
             && let Some(producer) = state.producers.streams.get_mut(&self.stream)
         {

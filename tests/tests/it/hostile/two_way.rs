@@ -2,6 +2,7 @@
 
 mod cuts;
 mod faults;
+mod large;
 mod memory;
 mod refusals;
 mod servers;

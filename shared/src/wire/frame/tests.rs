@@ -65,6 +65,42 @@ fn a_call_by_name_with_a_trace_has_these_bytes() {
 }
 
 #[test]
+fn pieces_and_takens_have_these_bytes() {
+    let mut reply = Vec::new();
+    let start = begin_reply(&mut reply, 0, 7);
+    reply.push(0xc8);
+    end(&mut reply, start);
+    let content = &reply[LENGTH_BYTES..];
+    for (part, left, expected) in [
+        (&content[..5], 4, "0e0000001501000000040000000600000007"),
+        (&content[5..], 0, "0d000000150100000000000000000000c8"),
+    ] {
+        let mut out = Vec::new();
+        let start = flow::begin_piece(&mut out, 1, left);
+        out.extend_from_slice(part);
+        end(&mut out, start);
+        assert_eq!(hex(&out), expected);
+        let head = flow::PieceHead {
+            frame: 1,
+            left,
+            bytes: part.len() as u32,
+        };
+        assert_eq!(flow::PieceHead::read(&out), Some(head));
+        let piece = flow::Piece {
+            frame: 1,
+            left,
+            body: part,
+        };
+        assert_eq!(read_back(&out), Frame::Flow(flow::Flow::Piece(piece)));
+    }
+    let mut out = Vec::new();
+    flow::put_taken(&mut out, 65_536);
+    assert_eq!(hex(&out), "050000001600000100");
+    assert_eq!(flow::PieceHead::read(&out), None);
+    assert_eq!(read_back(&out), Frame::Flow(flow::Flow::Taken(65_536)));
+}
+
+#[test]
 fn the_other_frames_have_these_bytes() {
     let mut out = Vec::new();
     let start = begin_reply(&mut out, 0, 7);

@@ -301,10 +301,27 @@ impl Raw {
         }
     }
 
+    /// The next frame, put together if it comes in pieces, one at a time.
+    async fn said_whole(&mut self) -> Said {
+        let mut whole = Vec::new();
+        loop {
+            match self.said().await {
+                Said::Piece(_, left, content) => {
+                    self.send(&taken(content.len())).await;
+                    whole.extend(content);
+                    if left == 0 {
+                        return Said::read(&whole);
+                    }
+                }
+                other => return other,
+            }
+        }
+    }
+
     /// The next reply: its call and its status; other frames before it are skipped.
     pub(super) async fn reply_to_any(&mut self) -> (u32, u16) {
         loop {
-            match self.said().await {
+            match self.said_whole().await {
                 Said::Reply(id, status, _) => return (id, status),
                 Said::Fault(text) => panic!("{text}"),
                 Said::End => panic!("the connection was closed"),

@@ -1,5 +1,6 @@
 //! A peer made by hand: it can say anything.
 
+use std::collections::HashMap;
 use std::io;
 use std::time::Duration;
 
@@ -80,6 +81,8 @@ impl Probe for Open {
 pub(super) struct Raw {
     reading: OwnedReadHalf,
     writing: OwnedWriteHalf,
+    /// Frames of which pieces came, by number.
+    begun: HashMap<u32, Vec<u8>>,
 }
 
 /// A frame, its texts copied.
@@ -185,7 +188,11 @@ impl Raw {
     pub(super) fn over(socket: TcpStream) -> Self {
         socket.set_nodelay(true).unwrap();
         let (reading, writing) = socket.into_split();
-        Self { reading, writing }
+        Self {
+            reading,
+            writing,
+            begun: HashMap::new(),
+        }
     }
 
     /// Dials and shakes hands as a caller.
@@ -301,16 +308,15 @@ impl Raw {
         }
     }
 
-    /// The next frame, put together if it comes in pieces, one at a time.
+    /// The next frame, put together if it comes in pieces.
     async fn said_whole(&mut self) -> Said {
-        let mut whole = Vec::new();
         loop {
             match self.said().await {
-                Said::Piece(_, left, content) => {
+                Said::Piece(number, left, content) => {
                     self.send(&taken(content.len())).await;
-                    whole.extend(content);
+                    self.begun.entry(number).or_default().extend(content);
                     if left == 0 {
-                        return Said::read(&whole);
+                        return Said::read(&self.begun.remove(&number).unwrap());
                     }
                 }
                 other => return other,

@@ -569,7 +569,7 @@ impl State {
             GivenUp::Unsent(unsent) => {
                 let within = Duration::from_millis(within_ms.into());
                 *slot = Slot::Ended(Outcome::NotSent(NotSent::Expired(within)));
-                Some(unsent)
+                Some(*unsent)
             }
             GivenUp::Cancelled => {
                 *slot = Slot::Expired { within_ms };
@@ -583,7 +583,7 @@ impl State {
     fn forget_large(&mut self, id: u32) -> (Option<Slot>, Option<Unsent>) {
         self.awaited -= 1;
         match self.give_up_call(id) {
-            GivenUp::Unsent(unsent) => (self.calls.try_remove(id as usize), Some(unsent)),
+            GivenUp::Unsent(unsent) => (self.calls.try_remove(id as usize), Some(*unsent)),
             GivenUp::Cancelled => {
                 self.orphans += 1;
                 let slot = self.calls.get_mut(id as usize);

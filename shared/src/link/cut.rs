@@ -92,7 +92,7 @@ pub(super) enum Put {
     /// A piece.
     Piece,
     /// The last piece of this frame.
-    Last(Large),
+    Last(Box<Large>),
 }
 
 impl Cut {
@@ -166,7 +166,7 @@ impl Cut {
         put_piece(out, large.number, &mut large.rest);
         self.window.send(next, now);
         let put = if large.rest.is_empty() {
-            Put::Last(large)
+            Put::Last(Box::new(large))
         } else {
             self.begun.push_back(large);
             Put::Piece

@@ -61,7 +61,7 @@ pub(super) struct Unsent {
 #[derive(Debug)]
 pub(super) enum GivenUp {
     /// It is not sent and will not run.
-    Unsent(Unsent),
+    Unsent(Box<Unsent>),
     /// It goes with others, and its cancel behind it.
     Cancelled,
 }
@@ -73,7 +73,7 @@ impl State {
             match self.out.put_piece(heed, Instant::now() - epoch) {
                 Put::Nothing => return,
                 Put::Piece => {}
-                Put::Last(large) => self.ends(large, finished),
+                Put::Last(large) => self.ends(*large, finished),
             }
         }
     }
@@ -155,7 +155,7 @@ impl State {
     pub(super) fn give_up_call(&mut self, id: u32) -> GivenUp {
         let is_call = |whose: &Whose| matches!(whose, Whose::Call { id: of, .. } if *of == id);
         if let Some(unsent) = self.give_up(is_call) {
-            return GivenUp::Unsent(unsent);
+            return GivenUp::Unsent(Box::new(unsent));
         }
         let has_call =
             |whose: &Whose| matches!(whose, Whose::Calls { ids, .. } if ids.contains(&id));

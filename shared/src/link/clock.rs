@@ -100,6 +100,12 @@ impl Clock {
         self.untaken = None;
     }
 
+    /// True while pieces are to be taken or to come.
+    #[inline]
+    pub(super) fn watches(&self) -> bool {
+        self.untaken.is_some() || self.unfinished.is_some()
+    }
+
     /// The peer has begun large frames, and brought so much so far.
     pub(super) fn await_rest(&mut self, now: Tick, brought: u64) {
         stand(&mut self.unfinished, now, brought);
@@ -142,9 +148,13 @@ impl Clock {
     #[inline]
     pub(super) fn next(&self) -> Tick {
         let mut next = self.answers_until();
-        let standstills = [self.blocked, self.untaken, self.unfinished];
-        for (since, _) in standstills.into_iter().flatten() {
+        if let Some((since, _)) = self.blocked {
             next = next.min(since.saturating_add(self.stall));
+        }
+        if self.watches() {
+            for (since, _) in [self.untaken, self.unfinished].into_iter().flatten() {
+                next = next.min(since.saturating_add(self.stall));
+            }
         }
         if let Some(since) = self.drained {
             next = next.min(since.saturating_add(LINGER));

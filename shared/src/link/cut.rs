@@ -112,6 +112,12 @@ impl Cut {
         self.begun.is_empty() && self.waiting.is_empty()
     }
 
+    /// True when there is nothing, and nothing on its way.
+    #[inline]
+    pub(super) fn is_idle(&self) -> bool {
+        self.is_empty() && self.window.awaits().is_none()
+    }
+
     /// The bytes that wait, without the largest frame's.
     #[inline]
     pub(super) fn backlog(&self) -> usize {

@@ -21,7 +21,6 @@ use super::bound;
 use super::buffers::{Buffers, TRUSTED_BYTES};
 use super::callee::{Callee, Fault};
 use super::clock::{Clock, Due, LINGER, NEVER, Tick};
-use super::cut::Heed;
 use super::large::Finished;
 use super::out::Flush;
 use super::pieces::Pieces;
@@ -216,7 +215,8 @@ impl Driver {
             if result.is_err() || self.held_back {
                 break;
             }
-            if self.has_to_write() {
+            let piecemeal = self.pieces.are_coming();
+            if piecemeal && self.has_to_write() {
                 read = Read::Piece;
                 break;
             }
@@ -224,7 +224,7 @@ impl Driver {
                 read = Read::Some;
                 break;
             }
-            if self.pieces.is_inside() {
+            if piecemeal && self.pieces.is_inside() {
                 match self.read_piece(shared, cx) {
                     Poll::Pending => break,
                     Poll::Ready(done) => result = done,
@@ -491,8 +491,8 @@ impl Driver {
             state.out.append(&mut self.replies);
         }
         let waited = state.out.unsent();
-        let heed = self.heed(&state);
-        if state.out.is_ready(heed) || state.began.is_some() {
+        let large = !state.out.cut.is_idle();
+        if !state.out.is_empty() || large && self.has_large_to_write(&state) {
             if !produced && state.out.flush == Flush::Asked && !self.yielded {
                 // Tasks that are ready now add their frames to the batch before it goes: one write for all of them.
                 self.yielded = true;
@@ -515,11 +515,7 @@ impl Driver {
         self.resume_streams(&mut state);
         let crowded = state.crowd > 0 && backlog <= shared.limits.max_unsent_bytes;
         let posting = state.posting > 0;
-        // What is not read cannot tell what was taken.
-        let awaits = match self.heed(&state) {
-            Heed::Window => state.out.cut.window().awaits(),
-            Heed::Nothing => None,
-        };
+        let awaits = if large { self.awaits(&mut state) } else { None };
         let drained = self.is_drained(&state);
         let peer_waits_for_us = state.peer_leaves.is_some();
         let mut parked = Vec::new();
@@ -529,17 +525,25 @@ impl Driver {
         }
         self.earliest = state.earliest;
         let held = state.out.capacity().max(self.replies.bytes.capacity());
-        let spent = state.out.spent();
-        drop(state);
-        drop(spent);
-        self.finish(shared);
+        if state.out.has_spent() {
+            let spent = state.out.spent();
+            drop(state);
+            drop(spent);
+        } else {
+            drop(state);
+        }
+        if large {
+            self.finish(shared);
+        }
         self.woken.drain(..).for_each(Waker::wake);
         self.callee.resume(parked);
         self.moved = self.moved.max(waited);
         let used = self.expected > 0 || self.pieces.was_used();
-        let large = used || held.max(self.received.capacity()) > LARGE;
-        self.watch_pieces(shared, awaits);
-        if large && (self.moved > OWN_BYTES || !self.clock.holds_large()) {
+        let keeps = used || held.max(self.received.capacity()) > LARGE;
+        if large || self.pieces.are_coming() || self.clock.watches() {
+            self.watch_pieces(shared, awaits);
+        }
+        if keeps && (self.moved > OWN_BYTES || !self.clock.holds_large()) {
             self.clock.use_large(shared.tick(Instant::now()));
         }
         self.moved = 0;
@@ -560,15 +564,6 @@ impl Driver {
         Ok(())
     }
 
-    /// While this side does not read, it cannot see what the peer takes, which always reads then.
-    fn heed(&self, state: &State) -> Heed {
-        if self.chokes_at(state.out.backlog()) {
-            Heed::Nothing
-        } else {
-            Heed::Window
-        }
-    }
-
     fn flush(
         &mut self,
         state: &mut MutexGuard<'_, State>,
@@ -576,9 +571,10 @@ impl Driver {
     ) -> Result<(), End> {
         let lost = |e: io::Error| End::Lost(e.to_string());
         for turn in 1.. {
-            self.resume_streams(state);
-            let heed = self.heed(state);
-            state.put_pieces(heed, self.shared.epoch, &mut self.finished);
+            let large = !state.out.cut.is_empty();
+            if large {
+                self.put_pieces(state);
+            }
             if state.out.flush == Flush::Blocked {
                 match state.out.poll_writable(cx) {
                     Poll::Pending => return Ok(()),
@@ -587,7 +583,7 @@ impl Driver {
             }
             if state.out.write().map_err(lost)? {
                 self.clock.unblock();
-                if !state.out.cut.is_ready(heed) {
+                if !large || !state.out.cut.is_ready(self.heed(state)) {
                     return Ok(());
                 }
                 if turn >= WRITES_PER_TURN {

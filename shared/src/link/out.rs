@@ -107,12 +107,6 @@ impl Out {
         self.frames.is_empty()
     }
 
-    /// True when there is something to write, or to be appended and written.
-    #[inline]
-    pub(super) fn is_ready(&self, heed: Heed) -> bool {
-        !self.frames.is_empty() || self.cut.is_ready(heed)
-    }
-
     /// True when a frame of so many bytes goes in pieces.
     #[inline]
     fn is_large(&self, bytes: usize) -> bool {

@@ -45,6 +45,12 @@ struct Unfinished {
 }
 
 impl Pieces {
+    /// True while frames are not complete, or the peer is to be told of some.
+    #[inline]
+    pub(super) fn are_coming(&self) -> bool {
+        !self.frames.is_empty() || self.tells
+    }
+
     /// True while the rest of a piece has to come before anything else.
     #[inline]
     pub(super) fn is_inside(&self) -> bool {

@@ -117,6 +117,7 @@ impl Window {
     }
 
     /// How many bytes the peer has taken, while some are on their way.
+    #[inline]
     pub(super) fn awaits(&self) -> Option<u64> {
         (self.taken < self.sent).then_some(self.taken)
     }

@@ -6,7 +6,8 @@ use bytes::{Buf, BytesMut};
 use tokio::time::Instant;
 
 use super::{Driver, End, OWN_BYTES, READ_BYTES, closed};
-use crate::link::shared::Shared;
+use crate::link::cut::Heed;
+use crate::link::shared::{Shared, State};
 use crate::wire::frame::flow::{self, PIECE_HEADER_BYTES, PieceHead};
 
 impl Driver {
@@ -29,7 +30,6 @@ impl Driver {
     }
 
     /// Watches what is to be taken and to come: `awaits` is how much the peer took so far, while it is to take more.
-    #[inline]
     pub(super) fn watch_pieces(&mut self, shared: &Shared, awaits: Option<u64>) {
         match awaits {
             Some(taken) => self.clock.await_taken(shared.tick(Instant::now()), taken),
@@ -41,6 +41,35 @@ impl Driver {
             }
             _ => self.clock.all_came(),
         }
+    }
+
+    /// While this side does not read, it cannot see what the peer takes, which always reads then.
+    pub(super) fn heed(&self, state: &State) -> Heed {
+        if self.chokes_at(state.out.backlog()) {
+            Heed::Nothing
+        } else {
+            Heed::Window
+        }
+    }
+
+    /// True when a piece may be written, or a call was made that only waits for that.
+    pub(super) fn has_large_to_write(&self, state: &State) -> bool {
+        state.out.cut.is_ready(self.heed(state)) || state.began.is_some()
+    }
+
+    /// How much the peer took so far, while it is to take more: what is not read cannot tell.
+    pub(super) fn awaits(&self, state: &mut State) -> Option<u64> {
+        match self.heed(state) {
+            Heed::Window => state.out.cut.window().awaits(),
+            Heed::Nothing => None,
+        }
+    }
+
+    /// Appends pieces, after streams that waited: those are the smaller ones.
+    pub(super) fn put_pieces(&mut self, state: &mut State) {
+        self.resume_streams(state);
+        let heed = self.heed(state);
+        state.put_pieces(heed, self.shared.epoch, &mut self.finished);
     }
 
     /// Does what waited for the last pieces of large frames.

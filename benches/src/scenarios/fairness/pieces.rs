@@ -1,4 +1,6 @@
 //! A cheap call beside large blobs that pass over the same connection, one way, the other way, and both ways.
+//!
+//! The same blobs over another connection tell what the machine's cores, memory and loopback are to blame for.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -46,6 +48,7 @@ impl Room for Pieces {
     fn measure(&self, client: &Client) -> anyhow::Result<Vec<Figure>> {
         tokio::runtime::Runtime::new()?.block_on(async {
             let proxy = connect(client.address()).await?;
+            let other = connect(client.address()).await?;
             let blob = Bytes::from(vec![7; BLOB_BYTES]);
             let mut figures = Vec::new();
             for (name, way) in [
@@ -53,7 +56,7 @@ impl Room for Pieces {
                 ("result", Way::Result),
                 ("echo", Way::Echo),
             ] {
-                figures.extend(beside(client, &proxy, &blob, name, way).await?);
+                figures.extend(beside(client, (&proxy, &other), &blob, name, way).await?);
             }
             Ok(figures)
         })
@@ -62,12 +65,12 @@ impl Room for Pieces {
 
 async fn beside(
     client: &Client,
-    proxy: &MixedProxy,
+    (proxy, other): (&MixedProxy, &MixedProxy),
     blob: &Bytes,
     name: &str,
     way: Way,
 ) -> anyhow::Result<Vec<Figure>> {
-    let (mut idle, mut busy) = (Vec::new(), Vec::new());
+    let (mut idle, mut busy, mut elsewhere) = (Vec::new(), Vec::new(), Vec::new());
     let (mut passed, mut while_busy) = (0, Duration::ZERO);
     for _ in 0..TURNS {
         latencies(proxy, WARM_UP).await?;
@@ -80,15 +83,22 @@ async fn beside(
         passed += blobs.passed() - before;
         while_busy += began.elapsed();
         blobs.end().await?;
+        let blobs = Blobs::start(other, blob, way);
+        latencies(proxy, WARM_UP).await?;
+        elsewhere.extend(latencies(proxy, client.time / TURNS).await?);
+        blobs.end().await?;
     }
     let (idle, busy) = (Slowest::of(idle), Slowest::of(busy));
+    let elsewhere = Slowest::of(elsewhere);
     let rate = (passed * BLOB_BYTES as u64 >> 20) as f64 / while_busy.as_secs_f64();
     let mut figures = [
         idle.figures(&format!("{name}_idle")),
         busy.figures(&format!("{name}_busy")),
+        elsewhere.figures(&format!("{name}_elsewhere")),
     ]
     .concat();
     figures.push(busy.ratio(&format!("{name}_ratio"), &idle));
+    figures.push(elsewhere.ratio(&format!("{name}_elsewhere_ratio"), &idle));
     figures.push(Figure::new(format!("{name}_rate"), rate, "MiB/s"));
     Ok(figures)
 }

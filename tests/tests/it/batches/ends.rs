@@ -209,12 +209,12 @@ async fn the_deadline_of_each_call_counts_from_the_sending() {
     let house = StepsHouse::new().await;
     let patient = house.steps.with_deadline(Duration::from_secs(60));
     let mut batch = patient.batch();
-    let first = batch.add(|steps| steps.with_deadline(Duration::from_millis(50)).wait(1));
-    let second = batch.add(|steps| steps.with_deadline(Duration::from_millis(60)).wait(2));
+    let first = batch.add(|steps| steps.with_deadline(Duration::from_millis(400)).wait(1));
+    let second = batch.add(|steps| steps.with_deadline(Duration::from_millis(500)).wait(2));
     let third = batch.add(|steps| steps.wait(3));
     soon(batch.send()).await.unwrap();
-    assert_ends(soon(first).await, "Unknown(Deadline)", &["50ms"]);
-    assert_ends(soon(second).await, "Unknown(Deadline)", &["60ms"]);
+    assert_ends(soon(first).await, "Unknown(Deadline)", &["400ms"]);
+    assert_ends(soon(second).await, "Unknown(Deadline)", &["500ms"]);
     house.gate().arrived(1).await;
     house.gate().open(3);
     assert_eq!(soon(third).await, Ok(3));

@@ -426,7 +426,7 @@ async fn a_large_call_that_nobody_waits_for_is_not_sent_on() {
 async fn a_large_call_that_is_not_taken_by_its_deadline_was_not_sent() {
     let mut met = Met::new(feature::TWO_WAY).await;
     let mut raw = met.raw().await;
-    let within = Duration::from_millis(150);
+    let within = Duration::from_millis(400);
     let desk = met.desk.clone().with_deadline(within);
     let ended = soon(desk.blob(content(6, LARGE))).await;
     match ended {

@@ -910,8 +910,9 @@ pub mod two_way {
     //! | the connection is lost | an error `Unknown` at the reader; the producer's stream is dropped |
     //!
     //! A stream is polled where calls wait, an iterator computes on the compute threads, no further ahead than its reader
-    //! is. A stream has no deadline: the call has one, which ends with the call; a lost peer is noticed by its silence. A
-    //! stream can be sent once, so a call that carries one is not repeated. While a daemon shuts down, streams have the
+    //! is. Values that own no memory, such as numbers, are taken from a method's stream up to 64 at a time. A stream has no
+    //! deadline: the call has one, which ends with the call; a lost peer is noticed by its silence. A stream can be sent
+    //! once, so a call that carries one is not repeated. While a daemon shuts down, streams have the
     //! same grace as calls, 30 s.
     //!
     //! # Objects as values

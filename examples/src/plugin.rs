@@ -27,13 +27,17 @@ pub trait Host {
     /// Has each item from now on go through this filter, behind those that are there.
     async fn add_filter(&self, name: String, filter: FilterProxy) -> Result<(), String>;
 
-    /// Takes a filter out, and gives it back.
+    /// Takes a filter out, and gives it back once no item is on its way through it.
     async fn remove_filter(&self, name: String) -> Option<FilterProxy>;
 }
 
 /// A [`Host`].
 #[derive(Debug, Default)]
-pub struct Chain(Mutex<Vec<Plugin>>);
+pub struct Chain {
+    plugins: Mutex<Vec<Plugin>>,
+    /// Held while an item is on its way through the filters.
+    passing: tokio::sync::Mutex<()>,
+}
 
 #[derive(Clone, Debug)]
 struct Plugin {
@@ -43,11 +47,12 @@ struct Plugin {
 
 impl Chain {
     fn plugins(&self) -> MutexGuard<'_, Vec<Plugin>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.plugins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Has an item go through all filters. One that fails is dropped, and the item goes past it.
     pub async fn pass(&self, mut item: String) -> Option<String> {
+        let _passing = self.passing.lock().await;
         let plugins = self.plugins().clone();
         for Plugin { name, filter } in plugins {
             match filter.apply(item.clone()).await {
@@ -78,9 +83,13 @@ impl Host for Chain {
     }
 
     async fn remove_filter(&self, name: String) -> Option<FilterProxy> {
-        let mut plugins = self.plugins();
-        let place = plugins.iter().position(|plugin| plugin.name == name)?;
+        let removed = {
+            let mut plugins = self.plugins();
+            let place = plugins.iter().position(|plugin| plugin.name == name)?;
+            plugins.remove(place)
+        };
+        drop(self.passing.lock().await);
         program::complain(&format!("gave the filter {name:?} back"));
-        Some(plugins.remove(place).filter)
+        Some(removed.filter)
     }
 }

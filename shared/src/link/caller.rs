@@ -474,8 +474,14 @@ impl Shared {
                 slot.end(reply, long);
                 state.awaited -= 1;
             }
-            Slot::Expired { .. } => {
-                slot.end(reply, long);
+            Slot::Expired { within_ms } => {
+                // The cancel's own acknowledgement tells nothing that the caller does not know.
+                if reply.status == Status::Cancelled as u16 {
+                    let within = Duration::from_millis((*within_ms).into());
+                    *slot = Slot::Ended(Outcome::Unknown(Unknown::Deadline(within)));
+                } else {
+                    slot.end(reply, long);
+                }
                 state.orphans -= 1;
             }
             Slot::Orphan => {

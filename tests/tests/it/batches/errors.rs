@@ -39,17 +39,17 @@ async fn a_batch_goes_on_after_calls_without_a_value() {
     let last = batch.add(|steps| steps.compute(5));
     soon(batch.send()).await.unwrap();
     assert_ends(
+        soon(late).await,
+        "Unknown(Deadline)",
+        &["wait of far:steps@", "400ms"],
+    );
+    assert_ends(
         soon(panics).await,
         "Failed(Panic)",
         &["panic of far:steps@", "step 1"],
     );
     assert_eq!(soon(fails).await, Ok(Err("no 2".into())));
     assert_eq!(soon(notes).await, Ok(()));
-    assert_ends(
-        soon(late).await,
-        "Unknown(Deadline)",
-        &["wait of far:steps@", "400ms"],
-    );
     assert_eq!(soon(last).await, Ok(5));
     assert_eq!(house.stepper.log(), [4, 1, 2, 3, 5]);
 }

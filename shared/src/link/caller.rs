@@ -27,6 +27,7 @@ use crate::wire::frame::{
     self, CALL_HEADER_BYTES, CallFrame, LENGTH_BYTES, ReplyFrame, Trace, flag, flow,
 };
 use crate::wire::frames::{Frames, Mark};
+use crate::wire::status::Status;
 
 /// How a call ended, as far as the connection knows.
 #[derive(Debug)]

@@ -370,7 +370,6 @@ pub mod batches {
     //!
     //! ```
     //! use farcall::{CallError, Daemon, Proxy, error::Rejection};
-    //! use futures_util::StreamExt;
     //! # #[farcall::remote]
     //! # pub trait Account {
     //! #     async fn open(&self, owner: String) -> bool;

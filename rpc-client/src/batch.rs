@@ -172,6 +172,16 @@ pub struct Replies<F: Future>(VecDeque<Added<F>>);
 
 impl<F: Future> Unpin for Replies<F> {}
 
+impl<F: Future> Replies<F> {
+    /// The next result; `None` after the last one.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: no result is lost.
+    pub async fn next(&mut self) -> Option<F::Output> {
+        std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+}
+
 impl<F: Future> Stream for Replies<F> {
     type Item = F::Output;
 

@@ -37,6 +37,8 @@ pub(crate) enum Stop {
 /// Counts the words of lines; lines with the word `panic` panic.
 #[derive(Clone, Debug)]
 pub(crate) struct Tally {
+    /// Where it waits before it maps a line; open, but for tests that see all workers map something.
+    pub(crate) begin: Gate,
     pub(crate) gate: Gate,
     stop: Stop,
 }
@@ -63,6 +65,7 @@ impl MapReduce for Tally {
     type Output = Counts;
 
     fn map(&self, line: String, emit: &mut dyn FnMut(String, u64)) {
+        self.begin.pass_blocking();
         assert!(!line.contains("panic"), "on purpose");
         if line.contains(self.word()) {
             self.pass(Stop::Map(self.word()));
@@ -109,12 +112,19 @@ impl Place {
     }
 
     pub(crate) async fn with(stop: Stop, limits: WorkerLimits) -> Self {
+        let place = Self::before_it_begins(stop, limits).await;
+        place.tally.begin.open_for_good();
+        place
+    }
+
+    async fn before_it_begins(stop: Stop, limits: WorkerLimits) -> Self {
         let daemon = Daemon::builder()
             .compute_threads(2)
             .bind(LOOPBACK)
             .await
             .unwrap();
         let tally = Tally {
+            begin: Gate::new(),
             gate: Gate::new(),
             stop,
         };
@@ -131,6 +141,11 @@ impl Place {
         }
     }
 
+    /// One that waits at `begin` before it maps.
+    pub(crate) async fn waiting(stop: Stop) -> Self {
+        Self::before_it_begins(stop, WorkerLimits::default()).await
+    }
+
     pub(crate) async fn holdings(&self) -> Holdings {
         soon(self.proxy.holdings()).await.unwrap()
     }
@@ -138,6 +153,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        self.tally.begin.open_for_good();
         self.tally.gate.open_for_good();
     }
 }

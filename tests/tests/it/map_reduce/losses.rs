@@ -15,13 +15,20 @@ use crate::harness::{LOOPBACK, assert_words, soon};
 const LINES: usize = 60;
 
 /// Three workers that stop at the same place, and a job on them with chunks of two lines and seven partitions.
+/// None begins to map before all have something to map.
 async fn job(stop: Stop) -> (Vec<Place>, JoinHandle<Outcome>) {
     let mut places = Vec::new();
     for _ in 0..3 {
-        places.push(Place::new(stop.clone()).await);
+        places.push(Place::waiting(stop.clone()).await);
     }
     let (fleet, lines) = (fleet(&places), lines(LINES));
     let job = tokio::spawn(async move { tally(&fleet, &lines, &settings(7, 2)).await });
+    for place in &places {
+        place.tally.begin.arrived(1).await;
+    }
+    for place in &places {
+        place.tally.begin.open_for_good();
+    }
     (places, job)
 }
 

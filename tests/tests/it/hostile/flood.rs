@@ -90,7 +90,8 @@ async fn results_that_wait_for_their_reader_take_little_memory_wherever_they_wer
     const SOME: u32 = 100;
     const RESULT_BYTES: u64 = 1 << 18;
     for method in [BYTES, BYTES_LATER, BYTES_COMPUTED] {
-        let child = Child::start("worker").await;
+        // A reader that is slow because the machine is busy is not to be ended.
+        let child = Child::start("worker stall_ms=60000").await;
         let before = child.peak_memory();
         let desk = soon(DeskProxy::connect(&child.uri)).await.unwrap();
         let neighbour = Neighbour::of(&desk);

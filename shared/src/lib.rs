@@ -11,6 +11,7 @@ pub mod link;
 pub mod names;
 pub mod net;
 pub mod object;
+pub mod pyro;
 pub mod reference;
 pub mod shape;
 pub mod streaming;

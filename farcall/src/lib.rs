@@ -140,11 +140,11 @@ pub mod descriptor {
 
 pub mod parts {
     //! What the rest is made of, for other kinds of objects, carriers and protocols: one connection ([`link`]), its
-    //! sockets ([`net`]), what a daemon hosts ([`object`]) and the bytes ([`wire`]).
+    //! sockets ([`net`]), what a daemon hosts ([`object`]), the bytes ([`wire`]) and those of Python ([`pyro`]).
     //!
     //! Programs need none of it. It is here so that every type in a signature has a name.
 
-    pub use farcall_shared::{link, net, object, wire};
+    pub use farcall_shared::{link, net, object, pyro, wire};
 }
 
 #[doc(hidden)]

@@ -1,5 +1,6 @@
 //! Bytes as a peer may send them: sound frames of every kind, made by chance with the crate's own writers.
 
+mod python;
 mod spoil;
 mod values;
 
@@ -15,7 +16,8 @@ use fastrand::Rng;
 
 use crate::target::TargetProxy;
 
-pub use spoil::{reseal, spoil};
+pub use python::{LITERAL_WORDS, message, payload, python_value, serializer};
+pub use spoil::{reseal, spoil, spoil_with};
 pub use values::{Chance, METHODS, arguments, list};
 
 /// The forged objects' ids: those that the fuzzer's daemon hosts, one that nobody does, and the first that are handed out.

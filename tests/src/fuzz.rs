@@ -8,7 +8,9 @@ mod frames;
 mod handshake;
 mod link;
 mod meter;
+mod pyro;
 mod report;
+mod serpent;
 mod watch;
 
 use std::time::{Duration, Instant};
@@ -36,18 +38,29 @@ pub enum Part {
     Codec,
     /// A daemon and a client, over sockets.
     Link,
+    /// The reader of Python literals.
+    Serpent,
+    /// The readers of Pyro5's messages and payloads.
+    Pyro,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Frames, Self::Handshake, Self::Codec, Self::Link];
+    pub const ALL: [Self; 6] = [
+        Self::Frames,
+        Self::Handshake,
+        Self::Codec,
+        Self::Serpent,
+        Self::Pyro,
+        Self::Link,
+    ];
 
     /// Of so many inputs for all parts, how many are this one's: sockets are slow.
     pub fn share(self, inputs: u64) -> u64 {
-        let rest = inputs - 3 * (inputs / 10 * 3);
+        let each = inputs / 50 * 9;
         match self {
-            Self::Link => rest,
-            _ => inputs / 10 * 3,
+            Self::Link => inputs - 5 * each,
+            _ => each,
         }
     }
 
@@ -57,6 +70,8 @@ impl Part {
             Self::Handshake => "handshake",
             Self::Codec => "codec",
             Self::Link => "link",
+            Self::Serpent => "serpent",
+            Self::Pyro => "pyro",
         }
     }
 
@@ -65,6 +80,8 @@ impl Part {
             Self::Frames => Some(Box::new(frames::Frames)),
             Self::Handshake => Some(Box::new(handshake::Handshake)),
             Self::Codec => Some(Box::new(codec::Codecs::new())),
+            Self::Serpent => Some(Box::new(serpent::Literals)),
+            Self::Pyro => Some(Box::new(pyro::Messages)),
             Self::Link => None,
         }
     }

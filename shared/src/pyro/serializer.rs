@@ -58,8 +58,8 @@ impl Serializer {
 
     /// Reads a payload.
     ///
-    /// Memory is at most in proportion to the payload: some 64 bytes for each of its bytes in the worst case, which is
-    /// a payload of nothing but the shortest elements.
+    /// Memory is in proportion to the payload: less than 100 bytes for each of its bytes in the worst case, which is a
+    /// payload of nothing but the shortest elements. marshal may repeat its parts, up to eight times as much.
     ///
     /// # Errors
     /// The first flaw, and where it is.

@@ -11,7 +11,7 @@ static MEMORY: Counting = &peakmem_alloc::INSTRUMENTED_SYSTEM;
 
 /// Feeds forged input to everything that reads what a peer sent
 ///
-/// Sound frames, hellos and values are made by chance, spoiled, cut as a socket would cut them, and read. Nothing may
+/// Sound frames, hellos, values and messages are made by chance, spoiled, cut as a socket would cut them, and read. Nothing may
 /// panic, take longer than seconds or more memory than allowed, and what was read must read the same once it is
 /// written again. The seed makes the same inputs again. Exits with 1 when something broke, and shows the input.
 #[derive(Debug, Parser)]
@@ -52,6 +52,10 @@ enum Wanted {
     Handshake,
     /// The codecs, for arguments and results of many types
     Codec,
+    /// The reader of Python literals
+    Serpent,
+    /// The readers of Pyro5's messages and payloads
+    Pyro,
     /// A daemon and a client, over sockets
     Link,
     /// All of them
@@ -64,6 +68,8 @@ impl Wanted {
             Self::Frames => Some(Part::Frames),
             Self::Handshake => Some(Part::Handshake),
             Self::Codec => Some(Part::Codec),
+            Self::Serpent => Some(Part::Serpent),
+            Self::Pyro => Some(Part::Pyro),
             Self::Link => Some(Part::Link),
             Self::All => None,
         }
@@ -147,7 +153,7 @@ mod tests {
         println!("seed {random}");
         for seed in [1, 2, 3, random] {
             for part in Part::ALL {
-                let inputs = if part == Part::Link { 500 } else { 16_500 };
+                let inputs = if part == Part::Link { 500 } else { 10_000 };
                 let report = fuzz::run(part, inputs, seed, Trace::Nothing, |_, _, _| {}).unwrap();
                 assert!(report.broken.is_empty(), "seed {seed}: {report}");
                 assert_eq!(report.inputs, inputs, "seed {seed}: {report}");

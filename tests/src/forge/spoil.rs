@@ -46,8 +46,13 @@ const WORDS: [&[u8]; 28] = [
 
 /// Changes bytes a few times; `donor` is what parts of may be put in.
 pub fn spoil(bytes: &mut Vec<u8>, donor: &[u8], random: &mut Rng) {
+    spoil_with(bytes, donor, &WORDS, random);
+}
+
+/// The same with other words.
+pub fn spoil_with(bytes: &mut Vec<u8>, donor: &[u8], words: &[&[u8]], random: &mut Rng) {
     for _ in 0..random.u8(1..5) {
-        change(bytes, donor, random);
+        change(bytes, donor, words, random);
     }
     bytes.truncate(MOST_BYTES);
 }
@@ -59,7 +64,7 @@ pub fn reseal(frame: &mut [u8]) {
     }
 }
 
-fn change(bytes: &mut Vec<u8>, donor: &[u8], random: &mut Rng) {
+fn change(bytes: &mut Vec<u8>, donor: &[u8], words: &[&[u8]], random: &mut Rng) {
     let at = random.usize(0..=bytes.len());
     match random.u8(0..14) {
         0 | 1 => {
@@ -89,7 +94,7 @@ fn change(bytes: &mut Vec<u8>, donor: &[u8], random: &mut Rng) {
             bytes.drain(at..end);
         }
         12 => {
-            let word = WORDS[random.usize(0..WORDS.len())];
+            let word = words[random.usize(0..words.len())];
             let times = if random.u8(..) < 16 {
                 random.usize(1..200)
             } else {
@@ -98,7 +103,7 @@ fn change(bytes: &mut Vec<u8>, donor: &[u8], random: &mut Rng) {
             bytes.splice(at..at, word.repeat(times));
         }
         _ => {
-            let word = WORDS[random.usize(0..WORDS.len())];
+            let word = words[random.usize(0..words.len())];
             let end = (at + word.len()).min(bytes.len());
             bytes.splice(at..end, word.iter().copied());
         }

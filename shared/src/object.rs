@@ -9,6 +9,7 @@ mod pace;
 mod scratch;
 mod servant;
 
+use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
@@ -35,6 +36,11 @@ pub trait Object: Send + Sync + 'static {
 
     /// Starts a call. A result that is there at once is appended to the scratch's reply.
     fn start(&self, request: Request<'_>, scratch: &mut Scratch<'_>) -> Started;
+
+    /// What a door to another protocol may find there and call instead.
+    fn behind(&self) -> Option<&(dyn Any + Send + Sync)> {
+        None
+    }
 }
 
 /// A call as it reaches its object.

@@ -5,6 +5,7 @@
 //! writes messages, [`Serializer`] turns a payload into a [`PyValue`] and back, [`payload`] says what stands in it.
 
 pub mod error;
+pub mod fit;
 pub mod message;
 pub mod payload;
 pub mod serializer;

@@ -59,6 +59,16 @@ impl Reference {
             _ => None,
         }
     }
+
+    /// An object of this process that answers for it: the object itself, or one that passes calls on to the connection over
+    /// which it was handed out; none for one that only a URI names.
+    pub fn stand_in(&self) -> Option<Servant> {
+        match &self.to {
+            Referent::Local(servant) => Some(servant.clone()),
+            Referent::Held(held) => Some(held.forwarded(self.descriptor.as_ref())),
+            Referent::Uri(_) => None,
+        }
+    }
 }
 
 /// `an object of Worker here`, `object 7 of 10.0.0.1:4242`, or the URI.

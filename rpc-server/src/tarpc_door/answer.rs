@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io;
 use std::sync::Arc;
 
-use farcall_shared::context::{Connection, Trace};
+use farcall_shared::context::{Connection, Notes, Trace};
 use farcall_shared::error::{CallError, Failure};
 use farcall_shared::hook::{Attended, CallInfo};
 use tarpc::context::Context;
@@ -31,7 +31,11 @@ where
     if core.closing.is_cancelled() {
         return Err(draining());
     }
-    let call = connection.answer(context.deadline, trace(&context));
+    let said = Notes {
+        trace: trace(&context),
+        ..Notes::default()
+    };
+    let call = connection.answer(context.deadline, said);
     let here = call.context();
     let attended = async {
         let attended = attend(&core, &request)?;

@@ -7,9 +7,8 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use super::session::Values;
-use super::{Call, Cancellation, Context, Notes};
+use super::{Call, Cancellation, Context, Metadata, Notes};
 use crate::net::Peer;
-use crate::wire::frame::Trace;
 
 /// A connection as its calls see it.
 #[derive(Debug)]
@@ -33,7 +32,7 @@ impl Connection {
     }
 
     /// A call over it begins that is no call of farcall's own protocol.
-    pub fn answer(self: &Arc<Self>, deadline: Instant, trace: Option<Trace>) -> Answering {
+    pub fn answer(self: &Arc<Self>, deadline: Instant, said: Notes) -> Answering {
         let began = Instant::now();
         let within = deadline.saturating_duration_since(began).as_millis();
         let call = Call {
@@ -41,18 +40,15 @@ impl Connection {
             within_ms: u32::try_from(within).unwrap_or(u32::MAX),
         };
         let cancellation = Cancellation::new(deadline);
-        let notes = Notes {
-            trace,
-            ..Notes::default()
-        };
-        Answering(Context::new(Arc::clone(self), call, cancellation, notes))
+        Answering(Context::new(Arc::clone(self), call, cancellation, said))
     }
 
     pub(super) fn peer(&self) -> &Peer {
         &self.peer
     }
 
-    pub(super) fn number(&self) -> u64 {
+    /// Its number, unique in this process.
+    pub fn number(&self) -> u64 {
         self.number
     }
 
@@ -87,6 +83,11 @@ impl Answering {
     /// Its context.
     pub fn context(&self) -> Context {
         self.0.clone()
+    }
+
+    /// What its method wants to go with the result.
+    pub fn take_reply(&self) -> Metadata {
+        std::mem::take(&mut *self.0.0.reply.lock())
     }
 }
 

@@ -58,7 +58,7 @@ impl Held {
     }
 
     /// An object here that passes its calls on.
-    pub(super) fn forwarded(self: &Arc<Self>, descriptor: Option<&Described>) -> Servant {
+    pub(crate) fn forwarded(self: &Arc<Self>, descriptor: Option<&Described>) -> Servant {
         let mut forward = self.forward.lock();
         if let Some(servant) = forward.as_ref().and_then(WeakServant::upgrade) {
             return servant;

@@ -14,6 +14,9 @@ use crate::wire::codec::{Codec, EncodeError};
 use crate::wire::frames::{Frames, Lent};
 use crate::wire::status::{Refusal, Status};
 
+/// How MessagePack begins an `Ok` of a `Result`: a map of one entry, and its key.
+const OK_IN_MESSAGE_PACK: &[u8] = b"\x81\xa2Ok";
+
 /// What is needed to write a result once the request is gone.
 pub(super) struct Ending {
     codec: Codec,
@@ -54,7 +57,7 @@ impl Ending {
     ) -> Result<(), Refusal> {
         stage.reached(Reached::Writing);
         let written = if self.unwraps {
-            return self.append_unwrapped(response, reply);
+            return attach::writing(|| self.append_unwrapped(response, reply));
         } else {
             attach::writing(|| {
                 self.codec
@@ -74,6 +77,13 @@ impl Ending {
         Codec::MessagePack
             .encode_content(response, &mut content, None, self.max_result_bytes)
             .map_err(|e| bad_result(&e))?;
+        // As it is, so that what it refers to keeps its places.
+        if self.codec == Codec::MessagePack
+            && let Some(value) = content.strip_prefix(OK_IN_MESSAGE_PACK)
+        {
+            reply.extend_from_slice(value);
+            return Ok(());
+        }
         let value = Codec::MessagePack
             .decode::<Result<Value, Value>>(&content)
             .map_err(|e| Refusal::new(Status::BadResult, e.0))?;

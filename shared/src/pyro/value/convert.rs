@@ -20,24 +20,37 @@ pub enum ConvertError {
     /// Deeper than [`MAX_DEPTH`].
     #[error("nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
+    /// A reference to an object, which only a connection can hand out.
+    #[error("an object has no form here")]
+    Object,
+    /// A stream, which only a whole result can be.
+    #[error("a stream has no form inside of other values")]
+    Stream,
 }
 
 /// A list or a map of farcall's becomes a list or a dict; nothing is lost.
-impl From<Value> for PyValue {
-    fn from(value: Value) -> Self {
-        match value {
+impl TryFrom<Value> for PyValue {
+    type Error = ConvertError;
+
+    fn try_from(value: Value) -> Result<Self, ConvertError> {
+        Ok(match value {
             Value::Null => Self::None,
             Value::Bool(value) => Self::Bool(value),
             Value::Int(number) => Self::Int(number),
             Value::Float(number) => Self::Float(number),
             Value::Text(text) => Self::Str(text),
             Value::Bytes(bytes) => Self::Bytes(bytes),
-            Value::List(list) => Self::List(list.into_iter().map(Self::from).collect()),
-            Value::Map(map) => {
-                let entry = |(key, value)| (Self::from(key), Self::from(value));
-                Self::Dict(map.into_iter().map(entry).collect())
+            Value::List(list) => {
+                let elements = list.into_iter().map(Self::try_from);
+                Self::List(elements.collect::<Result<_, _>>()?)
             }
-        }
+            Value::Map(map) => {
+                let entry = |(key, value)| Ok((Self::try_from(key)?, Self::try_from(value)?));
+                Self::Dict(map.into_iter().map(entry).collect::<Result<_, _>>()?)
+            }
+            Value::Object(_) => return Err(ConvertError::Object),
+            Value::Stream(_) => return Err(ConvertError::Stream),
+        })
     }
 }
 

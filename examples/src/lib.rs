@@ -1,6 +1,7 @@
 //! What the example programs are made of; the programs themselves are in `bin/`.
 
 pub mod chat;
+pub mod compat;
 pub mod contract;
 pub mod crew;
 pub mod factors;

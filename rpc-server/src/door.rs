@@ -7,6 +7,8 @@ use farcall_shared::net::Socket;
 use farcall_shared::wire::handshake::MAGIC;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::pyro_door;
+
 /// How long a refused peer may take to read why.
 const LINGER: Duration = Duration::from_millis(500);
 
@@ -67,23 +69,38 @@ pub(crate) async fn meet(
     }
 }
 
+/// What peers are told that speak no protocol that is served here.
+const WORDS: &str = "this is a farcall daemon: it speaks farcall's own protocol and Pyro5's\n";
+
 /// Says in the peer's own terms that it is not served here, and sees that it can read that.
-pub(crate) async fn refuse(mut socket: Socket, protocol: Protocol) -> std::io::Result<()> {
-    let words = b"this is a farcall daemon: it speaks farcall's own protocol\n";
+pub(crate) async fn refuse(socket: Socket, protocol: Protocol) -> std::io::Result<()> {
     match protocol {
         Protocol::Http => {
             let head = format!(
                 "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-                words.len()
+                WORDS.len()
             );
-            socket.write_all(head.as_bytes()).await?;
-            socket.write_all(words).await?;
+            part(socket, &[head.as_bytes(), WORDS.as_bytes()].concat()).await
         }
         // A fatal alert, protocol_version.
-        Protocol::Tls => socket.write_all(&[0x15, 3, 1, 0, 2, 2, 70]).await?,
-        _ => socket.write_all(words).await?,
+        Protocol::Tls => part(socket, &[0x15, 3, 1, 0, 2, 2, 70]).await,
+        _ => {
+            pyro_door::refuse_unknown(socket, WORDS).await;
+            Ok(())
+        }
     }
-    socket.shutdown().await?;
+}
+
+/// Writes last words and closes, in such a way that the peer can read them.
+pub(crate) async fn part(mut socket: Socket, words: &[u8]) -> std::io::Result<()> {
+    let said = async {
+        socket.write_all(words).await?;
+        socket.shutdown().await
+    };
+    match tokio::time::timeout(LINGER, said).await {
+        Ok(said) => said?,
+        Err(_) => return Ok(()),
+    }
     // Closing with unread bytes would reset the connection and take the refusal with it.
     let discard = async {
         let mut bytes = BytesMut::with_capacity(4096);

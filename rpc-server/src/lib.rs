@@ -4,6 +4,8 @@ mod daemon;
 mod door;
 mod names;
 mod pool;
+mod pyro_door;
+pub mod python;
 mod table;
 mod tarpc_door;
 

@@ -20,6 +20,8 @@ pub(crate) struct Table {
     incarnation: u64,
     max_objects: usize,
     objects: RwLock<HashMap<Box<str>, Arc<Entry>>>,
+    /// An id of each, by its place.
+    ids: RwLock<HashMap<usize, Box<str>>>,
 }
 
 #[derive(Debug)]
@@ -48,6 +50,7 @@ impl Table {
             incarnation,
             max_objects,
             objects: RwLock::default(),
+            ids: RwLock::default(),
         }
     }
 
@@ -60,6 +63,7 @@ impl Table {
             return Err(Refused::Full(self.max_objects));
         }
         let gone = AtomicBool::new(false);
+        self.ids.write().insert(servant.place(), id.into());
         objects.insert(id.into(), Arc::new(Entry { servant, gone }));
         Ok(())
     }
@@ -68,9 +72,22 @@ impl Table {
     pub(crate) fn remove(&self, id: &str) -> bool {
         let entry = self.objects.write().remove(id);
         if let Some(entry) = &entry {
+            let mut ids = self.ids.write();
+            if ids
+                .get(&entry.servant.place())
+                .is_some_and(|known| **known == *id)
+            {
+                ids.remove(&entry.servant.place());
+            }
             entry.gone.store(true, Ordering::Relaxed);
         }
         entry.is_some()
+    }
+
+    /// The id that an object is hosted under, the last one if there are several.
+    pub(crate) fn id_of(&self, servant: &Servant) -> Option<String> {
+        let ids = self.ids.read();
+        ids.get(&servant.place()).map(|id| id.to_string())
     }
 
     /// The ids, sorted.

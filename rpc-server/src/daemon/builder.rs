@@ -13,10 +13,11 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::core::{Core, Info};
+use super::core::{Core, Info, MAX_REFUSALS};
 use super::{Daemon, DaemonError, Handle};
 use crate::names::Names;
 use crate::pool::Pool;
+use crate::pyro_door;
 use crate::table::Table;
 
 /// Settings of a daemon.
@@ -144,6 +145,8 @@ impl Builder {
             grace: self.grace,
             hooks: self.hooks,
             links: Mutex::default(),
+            pyro: pyro_door::Kept::default(),
+            refusals: Arc::new(Semaphore::new(MAX_REFUSALS)),
             connections: Arc::new(Semaphore::new(self.max_connections)),
             runtime: tokio::runtime::Handle::current(),
             tasks,

@@ -1,5 +1,6 @@
 //! What a daemon runs: accepting, serving connections, and what they see of it.
 
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -22,16 +23,23 @@ use tokio_util::task::TaskTracker;
 use crate::door::{self, Protocol};
 use crate::names::Names;
 use crate::pool::Pool;
+use crate::pyro_door;
 use crate::table::Table;
+
+/// How many peers at a time are told that there are too many; others are closed without a word.
+pub(super) const MAX_REFUSALS: usize = 64;
+
+/// How long a peer that is refused may take.
+const REFUSAL_TIME: Duration = Duration::from_secs(2);
 
 /// How long accepting pauses after it failed.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
 pub(crate) struct Core {
-    pub(super) table: Table,
+    pub(crate) table: Table,
     pub(crate) pool: Pool,
-    pub(super) address: Address,
+    pub(crate) address: Address,
     pub(super) advertised: Option<String>,
     pub(super) me: Identity,
     pub(crate) limits: Limits,
@@ -40,6 +48,10 @@ pub(crate) struct Core {
     pub(crate) hooks: Hooks,
     pub(super) names: Names,
     pub(super) links: Mutex<Slab<Link>>,
+    /// What is kept for Python clients.
+    pub(crate) pyro: pyro_door::Kept,
+    /// A permit for each peer that is told that there are too many.
+    pub(super) refusals: Arc<Semaphore>,
     /// A permit for each connection, from the moment it is accepted.
     pub(crate) connections: Arc<Semaphore>,
     /// Where its tasks run.
@@ -53,7 +65,7 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(super) fn uri(&self, id: &str) -> ObjectUri {
+    pub(crate) fn uri(&self, id: &str) -> ObjectUri {
         let address = match (&self.address, &self.advertised) {
             (Address::Tcp { port, .. }, Some(host)) => Address::Tcp {
                 host: host.clone(),
@@ -91,6 +103,7 @@ impl Core {
                     Err(_) => {
                         let most = self.max_connections;
                         tracing::warn!(%peer, "refusing a connection: {most} are open, as many as may be");
+                        self.refuse_one_more(socket);
                     }
                 },
                 Err(e) => {
@@ -103,20 +116,36 @@ impl Core {
         }
     }
 
+    /// Tells a peer that as many are here as may be, if its protocol has words for that and it speaks soon.
+    fn refuse_one_more(&self, mut socket: Socket) {
+        let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() else {
+            return;
+        };
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            let _until_its_end = permit;
+            let mut received = BytesMut::new();
+            let refusing = async {
+                if let Ok(Some(Protocol::Pyro)) = door::meet(&mut socket, &mut received).await {
+                    pyro_door::refuse_one_more(socket).await;
+                }
+            };
+            let refusing = tokio::time::timeout(REFUSAL_TIME, refusing);
+            stop.run_until_cancelled(refusing).await;
+        });
+    }
+
     async fn serve(self: Arc<Self>, socket: Socket, peer: Peer) {
         // In a box, so that its memory does not stay with the connection.
-        let met = Box::pin(self.meet(socket, peer)).await;
-        if let Some((link, driver)) = met {
-            self.drive(link, driver).await;
+        match Box::pin(self.meet(socket, peer)).await {
+            Some(Met::Link(link, driver)) => self.drive(link, driver).await,
+            Some(Met::Pyro(session)) => session.await,
+            None => {}
         }
     }
 
     /// Finds out who is there; a connection that speaks farcall's protocol becomes a link.
-    async fn meet(
-        self: &Arc<Self>,
-        mut socket: Socket,
-        peer: Peer,
-    ) -> Option<(Link, Pin<Box<link::Driver>>)> {
+    async fn meet(self: &Arc<Self>, mut socket: Socket, peer: Peer) -> Option<Met> {
         let mut received = BytesMut::new();
         let meeting = door::meet(&mut socket, &mut received);
         let protocol = match tokio::time::timeout(self.limits.handshake, meeting).await {
@@ -127,6 +156,10 @@ impl Core {
                 return None;
             }
         };
+        if protocol == Protocol::Pyro {
+            let session = pyro_door::serve(Arc::clone(self), socket, received, peer);
+            return Some(Met::Pyro(Box::pin(session)));
+        }
         if protocol != Protocol::Native {
             tracing::warn!(%peer, "refusing a connection that speaks {protocol:?}");
             let _ = door::refuse(socket, protocol).await;
@@ -137,7 +170,7 @@ impl Core {
             .await
             .inspect_err(|e| tracing::warn!(%peer, "no handshake: {e}"))
             // In a box, since a future that is handed on takes its place twice.
-            .map(|(link, driver)| (link, Box::pin(driver)))
+            .map(|(link, driver)| Met::Link(link, Box::pin(driver)))
             .ok()
     }
 
@@ -150,6 +183,12 @@ impl Core {
         let _forget = Forget { core: self, key };
         driver.await;
     }
+}
+
+/// A connection whose protocol is known.
+enum Met {
+    Link(Link, Pin<Box<link::Driver>>),
+    Pyro(Pin<Box<dyn Future<Output = ()> + Send>>),
 }
 
 struct Forget<'a> {

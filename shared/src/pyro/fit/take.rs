@@ -86,13 +86,17 @@ impl Taker<'_> {
                 self.elements(value, |_| inner)
             }
             (Type::Tuple(items) | Type::TupleStruct { items, .. }, value)
-                if value.as_elements().is_some_and(|it| it.len() == items.len()) =>
+                if value
+                    .as_elements()
+                    .is_some_and(|it| it.len() == items.len()) =>
             {
                 self.elements(value, |place| items.get(place).unwrap_or(&Type::Any))
             }
             (Type::Struct { fields, .. }, PyValue::Dict(entries)) => self.fields(entries, fields),
             (Type::Struct { fields, .. }, value)
-                if value.as_elements().is_some_and(|it| it.len() == fields.len()) =>
+                if value
+                    .as_elements()
+                    .is_some_and(|it| it.len() == fields.len()) =>
             {
                 self.elements(value, |place| {
                     fields.get(place).map_or(&Type::Any, |field| &field.ty)
@@ -164,10 +168,7 @@ impl Taker<'_> {
             }
             let field = fields.iter().find(|field| field.name == name);
             let ty = field.map_or(&Type::Any, |field| &field.ty);
-            let value = self.inside(
-                || format!("field '{name}'"),
-                |here| here.take(value, ty),
-            )?;
+            let value = self.inside(|| format!("field '{name}'"), |here| here.take(value, ty))?;
             map.push((self.take(key, &Type::Any)?, value));
         }
         Ok(Value::Map(map))
@@ -268,7 +269,12 @@ fn reference(value: &PyValue) -> Option<Reference> {
 }
 
 fn numbers(bytes: &[u8]) -> Value {
-    Value::List(bytes.iter().map(|byte| Value::Int((*byte).into())).collect())
+    Value::List(
+        bytes
+            .iter()
+            .map(|byte| Value::Int((*byte).into()))
+            .collect(),
+    )
 }
 
 /// A key, as it was before a serializer made text of it.
@@ -297,7 +303,10 @@ fn could_be(value: &PyValue, ty: &Type) -> bool {
         (Type::F32 | Type::F64, value) => matches!(value, PyValue::Float(_)),
         (Type::Char, PyValue::Str(text)) => text.chars().count() == 1,
         (Type::String, value) => {
-            matches!(value, PyValue::Str(_) | PyValue::Date(_) | PyValue::Timestamp(_))
+            matches!(
+                value,
+                PyValue::Str(_) | PyValue::Date(_) | PyValue::Timestamp(_)
+            )
         }
         (Type::Bytes, value) => matches!(value, PyValue::Bytes(_)),
         (ty, PyValue::Int(number)) => {

@@ -1,0 +1,61 @@
+//! Hosts the object that shows everything that Python expects of one.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use farcall::python::PythonObject as _;
+use farcall::{Address, Daemon, ObjectUri};
+use farcall_examples::compat::{Compat, Session};
+use farcall_examples::{crew, program};
+
+/// Hosts an object for Python's Pyro5, with everything that Python expects of one
+///
+/// Registers it as compat.object and compat.session, and prints both URIs when it is ready. Ctrl-c and SIGTERM end it.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Examples:
+  ns --port 9090 &
+  pyro-object --ns localhost:9090 --port 4242 &
+  python3 -c 'import Pyro5.api; print(Pyro5.api.Proxy(\"PYRO:compat.object@localhost:4242\").sample())'"
+)]
+struct Arguments {
+    /// The name service to register in
+    #[arg(long, value_name = "HOST:PORT")]
+    ns: Address,
+    /// The address to listen on, by which clients reach this machine
+    #[arg(long, default_value = "localhost")]
+    host: String,
+    /// The port to listen on; 0 is any free one
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    program::exit("pyro-object", serve(Arguments::parse()).await)
+}
+
+async fn serve(Arguments { ns, host, port }: Arguments) -> anyhow::Result<()> {
+    let daemon = Daemon::builder().names(ns.to_string());
+    let daemon = daemon.bind(&crew::listen_address(&host, port)).await?;
+    let object = daemon
+        .publish("compat.object", Compat::default().serve())
+        .await?;
+    let session = Session::per_session(Session::default);
+    let session = daemon.publish("compat.session", session).await?;
+    program::print(format_args!(
+        "OBJ_URI={}\nSESSION_URI={}\n",
+        pyro(&object),
+        pyro(&session)
+    ))?;
+    Ok(daemon.run_until_ctrl_c().await?)
+}
+
+/// Where Python finds an object of this daemon's: at the same address.
+fn pyro(uri: &ObjectUri) -> farcall::python::PyroUri {
+    farcall::python::PyroUri::Object {
+        object: uri.object.clone(),
+        address: uri.address.clone(),
+    }
+}

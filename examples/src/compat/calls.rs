@@ -1,0 +1,50 @@
+//! Methods that wait, stream, or look at what travels beside the call.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use farcall::python::{Exception, PyValue, PythonCall, Returned};
+use futures_util::stream;
+
+use super::{int, seconds};
+
+pub(super) async fn nap(call: PythonCall) -> Result<PyValue, Exception> {
+    let [time] = call.arguments([("seconds", None)])?;
+    tokio::time::sleep(seconds(&time, "seconds")?).await;
+    Ok(time)
+}
+
+pub(super) async fn bump(call: PythonCall, bumps: &AtomicI64) -> Result<PyValue, Exception> {
+    let [by, delay] = call.arguments([("by", Some(1.into())), ("delay", Some(0.0.into()))])?;
+    let by = i64::try_from(int(&by, "by")?).unwrap_or(i64::MAX);
+    let delay = seconds(&delay, "delay")?;
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
+    bumps.fetch_add(by, Ordering::SeqCst);
+    Ok(PyValue::None)
+}
+
+/// The numbers from 1 to the argument, and then an error, if there is one.
+pub(super) fn count(call: PythonCall, broken: Option<Exception>) -> Result<Returned, Exception> {
+    let [most] = call.arguments([("n", None)])?;
+    let numbers = (1..=int(&most, "n")?).map(|number| Ok(PyValue::Int(number)));
+    let items = numbers.chain(broken.map(Err));
+    Ok(Returned::items(stream::iter(items)))
+}
+
+/// Sends the annotation `QQIN` back in reverse, as `QQUT`.
+pub(super) fn mirror(call: PythonCall) -> Result<PyValue, Exception> {
+    let mut data = call.annotation(*b"QQIN").unwrap_or_default().to_vec();
+    data.reverse();
+    let length = i64::try_from(data.len()).unwrap_or(i64::MAX);
+    call.annotate(*b"QQUT", data);
+    let [] = call.arguments([])?;
+    Ok(length.into())
+}
+
+/// Calls `receive` of the object that the caller gave.
+pub(super) async fn call_back(call: PythonCall) -> Result<PyValue, Exception> {
+    let [_, _] = call.arguments([("target", None), ("value", None)])?;
+    let text = "objects of Python's cannot be called from here yet";
+    Err(Exception::builtin("NotImplementedError", text))
+}

@@ -1,0 +1,59 @@
+//! How calls that failed look to Python: its classes for farcall's outcomes.
+
+use farcall_shared::pyro::payload::{Exception, PayloadError, PutError};
+use farcall_shared::wire::status::{Refusal, Status};
+
+/// The exception for a call that brought no value.
+pub(super) fn exception(refusal: &Refusal) -> Exception {
+    let text = refusal.text.as_str();
+    match refusal.status {
+        Status::Error => Exception::builtin("RuntimeError", text),
+        Status::Panicked => {
+            Exception::builtin("RuntimeError", format!("the method panicked: {text}"))
+        }
+        Status::BadResult => Exception::pyro("SerializeError", text),
+        Status::UnknownObject | Status::Stale | Status::Draining => {
+            Exception::pyro("DaemonError", text)
+        }
+        Status::UnknownMethod => Exception::builtin("AttributeError", text),
+        Status::BadArguments => Exception::builtin("TypeError", text),
+        Status::Unauthorised => Exception::pyro("SecurityError", text),
+        Status::Expired | Status::Cancelled => Exception::builtin("TimeoutError", text),
+        _ => Exception::pyro("PyroError", text),
+    }
+}
+
+pub(super) fn unknown_object() -> Exception {
+    Exception::pyro("DaemonError", "unknown object")
+}
+
+/// For a payload that could not be read.
+pub(super) fn unreadable(error: &PayloadError) -> Exception {
+    Exception::builtin("ValueError", error.to_string())
+}
+
+/// For a reply that could not be written.
+pub(super) fn unwritable(error: &PutError) -> Exception {
+    Exception::pyro("SerializeError", error.to_string())
+}
+
+/// The exception with lines that say where it came from, in the form of Python's own.
+pub(super) fn traced(mut exception: Exception, place: &str) -> Exception {
+    if exception.traceback.is_empty() {
+        let said = format!("{}\n", shown(&exception));
+        exception.traceback = vec![
+            "Traceback (most recent call last):\n".to_owned(),
+            format!("  in {place}, a farcall daemon\n"),
+            said,
+        ];
+    }
+    exception
+}
+
+/// `builtins.ValueError: what was said`.
+pub(super) fn shown(exception: &Exception) -> String {
+    match exception.message() {
+        Some(message) => format!("{}: {message}", exception.class),
+        None => exception.class.clone(),
+    }
+}

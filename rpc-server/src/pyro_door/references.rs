@@ -1,0 +1,59 @@
+//! References between farcall and Python: the one's URIs as the other's.
+
+use farcall_shared::pyro::PyValue;
+use farcall_shared::pyro::payload::{Metadata, Proxy};
+use farcall_shared::pyro::uri::PyroUri;
+use farcall_shared::reference::{Reference, Referent};
+use farcall_shared::uri::Uri;
+use farcall_shared::value::Value;
+
+use super::target::Target;
+use crate::daemon::Core;
+
+/// A value whose references to this daemon's own objects are the objects.
+pub(super) fn localized(core: &Core, value: Value) -> Value {
+    match value {
+        Value::Object(reference) => Value::Object(local(core, &reference).unwrap_or(reference)),
+        Value::List(list) => {
+            let elements = list.into_iter().map(|value| localized(core, value));
+            Value::List(elements.collect())
+        }
+        Value::Map(map) => {
+            let entries = map.into_iter();
+            Value::Map(
+                entries
+                    .map(|(key, value)| (key, localized(core, value)))
+                    .collect(),
+            )
+        }
+        other => other,
+    }
+}
+
+fn local(core: &Core, reference: &Reference) -> Option<Reference> {
+    let Referent::Uri(uri) = &reference.to else {
+        return None;
+    };
+    let PyroUri::Object { object, address } = uri.parse().ok()? else {
+        return None;
+    };
+    if address != core.uri(&object).address {
+        return None;
+    }
+    Target::servant(core, &object).map(Reference::local)
+}
+
+/// The proxy of an object that a URI leads to; farcall's own daemons answer Python at the same address.
+pub(super) fn proxy(uri: &str) -> PyValue {
+    let python = match uri.parse() {
+        Ok(Uri::Object(native)) => Some(PyroUri::Object {
+            object: native.object,
+            address: native.address,
+        }),
+        _ => uri.parse().ok(),
+    };
+    match python {
+        Some(uri) => Proxy::new(uri, Metadata::default()).into_value(),
+        None => uri.into(),
+    }
+}

@@ -1,0 +1,294 @@
+//! Calls of objects that know nothing of Python: arguments and results by what their descriptor says.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use farcall_shared::attach;
+use farcall_shared::context::Context;
+use farcall_shared::descriptor::{Method, Runs};
+use farcall_shared::object::{
+    Answer, Arguments, Encoded, Laps, Request, Scratch, Selected, Servant, Spare, Started,
+};
+use farcall_shared::pyro::fit::{Misfit, give, take};
+use farcall_shared::pyro::payload::{Call, Exception, Metadata};
+use farcall_shared::pyro::{PyValue, value::ConvertError};
+use farcall_shared::reference::{Reference, Referent};
+use farcall_shared::shape::{Content, Type};
+use farcall_shared::value::Value;
+use farcall_shared::wire::codec::Codec;
+use farcall_shared::wire::frames::Frames;
+use farcall_shared::wire::status::{Refusal, Status};
+use serde::Serialize;
+
+use super::bind::{Parameter, bind};
+use super::request::Asked;
+use super::{CALL_TIME, errors, handed, items, names, offload, references};
+use crate::python::Returned;
+
+/// How calls are written for an object, and their results for the door.
+const CODEC: Codec = Codec::MessagePack;
+
+/// What an object offers.
+pub(super) fn metadata(servant: &Servant) -> Metadata {
+    let methods = servant.object().descriptor().methods.iter();
+    let offered = methods.filter(|method| names::check(&method.name).is_ok());
+    let (mut methods, mut oneway) = (Vec::new(), Vec::new());
+    for method in offered {
+        if method.oneway {
+            oneway.push(method.name.clone());
+        }
+        methods.push(method.name.clone());
+    }
+    Metadata {
+        methods,
+        oneway,
+        attributes: Vec::new(),
+    }
+}
+
+/// Refuses a method that is not there.
+pub(super) fn check(servant: &Servant, method: &str) -> Result<(), Exception> {
+    let descriptor = servant.object().descriptor();
+    if descriptor.open || descriptor.method(method).is_some() {
+        return Ok(());
+    }
+    Err(names::unknown(&descriptor.service, method, false))
+}
+
+/// Answers a call.
+pub(super) async fn call(
+    asked: &Arc<Asked>,
+    servant: &Servant,
+    call: Call,
+) -> Result<Returned, Exception> {
+    let name = call.method.clone();
+    let descriptor = servant.object().descriptor();
+    let (selected, method) = match descriptor.method(&name) {
+        Some((number, method)) => (Selected::Number(number), Some(method)),
+        None => (Selected::Name(&name), None),
+    };
+    let described = method.filter(|_| !descriptor.open);
+    let (arguments, misfit) = match described {
+        Some(method) => write(&positional(asked, method, call)?)?,
+        None => write(&as_they_are(asked, call)?)?,
+    };
+    let limit = asked.limits.max_message_bytes as usize;
+    let answer = start(asked, servant, selected, arguments, limit);
+    let answer = answer.await.map_err(|refusal| match misfit {
+        Some(text) if refusal.status == Status::BadArguments => {
+            Exception::builtin("TypeError", text)
+        }
+        _ => errors::exception(&refusal),
+    })?;
+    returned(asked, &name, described, answer)
+}
+
+/// Arguments as they are written, and what the object may find wrong with them.
+struct Fitted<T> {
+    arguments: T,
+    misfit: Option<String>,
+}
+
+/// The arguments of a described method, in its order.
+fn positional(asked: &Asked, method: &Method, call: Call) -> Result<Fitted<Vec<Value>>, Exception> {
+    let parameters = method.arguments.iter().map(|argument| Parameter {
+        name: &argument.name,
+        // As for other callers that name their arguments: what may be nothing is nothing when it is not given.
+        default: matches!(argument.ty, Type::Option(_)).then_some(PyValue::None),
+    });
+    let bound = bind(&call.method, parameters, call.positional, call.keywords)?;
+    let mut fitted = Fitted {
+        arguments: Vec::with_capacity(bound.len()),
+        misfit: None,
+    };
+    for (value, argument) in bound.into_iter().zip(&method.arguments) {
+        let say = |misfit: Misfit| {
+            let (name, argument) = (&method.name, &argument.name);
+            format!("{name}() argument '{argument}'{misfit}")
+        };
+        let taken = take(value, &argument.ty)
+            .map_err(|misfit| Exception::builtin("TypeError", say(misfit)))?;
+        if fitted.misfit.is_none() {
+            fitted.misfit = taken.misfit.map(say);
+        }
+        fitted
+            .arguments
+            .push(references::localized(&asked.core, taken.value));
+    }
+    Ok(fitted)
+}
+
+/// The arguments of a method that nobody described.
+fn as_they_are(asked: &Asked, call: Call) -> Result<Fitted<Arguments>, Exception> {
+    let method = call.method;
+    let fit = |value, name: &str| match take(value, &Type::Any) {
+        Ok(taken) => Ok(references::localized(&asked.core, taken.value)),
+        Err(misfit) => {
+            let text = format!("{method}() argument {name}{misfit}");
+            Err(Exception::builtin("TypeError", text))
+        }
+    };
+    let numbered = call.positional.into_iter().enumerate();
+    let positional = numbered.map(|(place, value)| fit(value, &(place + 1).to_string()));
+    let named = call.keywords.into_iter();
+    let named = named.map(|(name, value)| {
+        let value = fit(value, &format!("'{name}'"))?;
+        Ok((name, value))
+    });
+    Ok(Fitted {
+        arguments: Arguments {
+            positional: positional.collect::<Result<_, _>>()?,
+            named: named.collect::<Result<_, Exception>>()?,
+        },
+        misfit: None,
+    })
+}
+
+fn write<T: Serialize>(fitted: &Fitted<T>) -> Result<(Encoded, Option<String>), Exception> {
+    let mut bytes = Vec::new();
+    attach::writing(|| CODEC.encode(&fitted.arguments, &mut bytes, usize::MAX))
+        .map_err(|e| Exception::builtin("TypeError", e.to_string()))?;
+    let arguments = Encoded {
+        frames: bytes.into(),
+        attachments: attach::take(),
+    };
+    Ok((arguments, fitted.misfit.clone()))
+}
+
+/// Starts a call and waits for its end.
+async fn start(
+    asked: &Arc<Asked>,
+    servant: &Servant,
+    method: Selected<'_>,
+    arguments: Encoded,
+    max_result_bytes: usize,
+) -> Answer {
+    let bytes = arguments.frames.into_bytes();
+    let request = Request {
+        method,
+        codec: CODEC,
+        arguments: &bytes,
+        began: Instant::now(),
+        within_ms: u32::try_from(CALL_TIME.as_millis()).unwrap_or(u32::MAX),
+        trace: None,
+        max_result_bytes,
+    };
+    let target = asked.object.as_str().into();
+    let begun = attach::reading(CODEC, target, arguments.attachments, || {
+        begin(servant, request)
+    });
+    match begun {
+        Begun::Over(answer) => answer,
+        Begun::Goes(Started::Waits(future)) => {
+            let ended = tokio::time::timeout(CALL_TIME, future).await;
+            ended.unwrap_or_else(|_| Err(Refusal::new(Status::Cancelled, "its time is over")))
+        }
+        Begun::Goes(Started::Computes(work)) => {
+            let context = Context::current();
+            let work = move || match context {
+                Some(context) => context.run(work),
+                None => work(),
+            };
+            offload::on_pool(&asked.core, work).await?
+        }
+        Begun::Goes(Started::Done(end)) => end.map(|()| Encoded::default()),
+    }
+}
+
+/// A call that was started.
+enum Begun {
+    Over(Answer),
+    Goes(Started),
+}
+
+fn begin(servant: &Servant, request: Request<'_>) -> Begun {
+    let mut frames = Frames::default();
+    let (mut spare, mut laps) = (Spare::default(), Laps::default());
+    laps.begin();
+    let (reply, lent) = frames.parts();
+    let mut scratch = Scratch {
+        reply,
+        lent,
+        spare: &mut spare,
+        laps: &mut laps,
+    };
+    match servant.object().start(request, &mut scratch) {
+        Started::Done(Ok(())) => {
+            frames.count();
+            let attachments = attach::take();
+            Begun::Over(Ok(Encoded {
+                frames,
+                attachments,
+            }))
+        }
+        Started::Done(Err(refusal)) => Begun::Over(Err(refusal)),
+        started => Begun::Goes(started),
+    }
+}
+
+/// What a call gave, in Python's terms.
+fn returned(
+    asked: &Arc<Asked>,
+    name: &str,
+    method: Option<&Method>,
+    answer: Encoded,
+) -> Result<Returned, Exception> {
+    let bytes = answer.frames.into_bytes();
+    let target = format!("{name} of {}", asked.object).into();
+    let value = attach::reading(CODEC, target, answer.attachments, || {
+        CODEC.decode::<Value>(&bytes)
+    });
+    let value = value.map_err(|e| Exception::pyro("SerializeError", e.to_string()))?;
+    let ty = method.map_or(&Type::Any, value_type);
+    match value {
+        Value::Stream(stream) => {
+            let runs = method.map_or(Runs::Async, |method| method.runs);
+            items::of(asked, stream, ty, runs).map(Returned::Items)
+        }
+        value => to_python(asked, value, ty).map(Returned::Value),
+    }
+}
+
+/// A value of farcall's as one of Python's; objects in it are handed out over the connection.
+pub(super) fn to_python(asked: &Arc<Asked>, value: Value, ty: &Type) -> Result<PyValue, Exception> {
+    let mut hand_out = |reference: Reference| match &reference.to {
+        Referent::Uri(uri) => Ok(references::proxy(uri)),
+        _ => {
+            let stand_in = reference
+                .stand_in()
+                .ok_or(Ungiven::Convert(ConvertError::Object))?;
+            let number = asked.connection.number();
+            handed::hand_out(&asked.core, number, stand_in).map_err(Ungiven::HandOut)
+        }
+    };
+    give(value, ty, &mut hand_out).map_err(|ungiven| match ungiven {
+        Ungiven::Convert(error) => Exception::pyro("SerializeError", error.to_string()),
+        Ungiven::HandOut(exception) => exception,
+    })
+}
+
+/// Why a value does not arrive in Python.
+enum Ungiven {
+    Convert(ConvertError),
+    HandOut(Exception),
+}
+
+impl From<ConvertError> for Ungiven {
+    fn from(error: ConvertError) -> Self {
+        Self::Convert(error)
+    }
+}
+
+/// The type of the value that a caller gets who knows no types.
+fn value_type(method: &Method) -> &Type {
+    match &method.result {
+        Type::Enum { variants, .. } if method.returns_result() => match variants.first() {
+            Some(ok) => match &ok.content {
+                Content::Newtype(ty) => ty,
+                _ => &Type::Unit,
+            },
+            None => &Type::Any,
+        },
+        ty => ty,
+    }
+}

@@ -54,7 +54,7 @@ pub(super) struct Answered {
 impl From<Exception> for Answered {
     fn from(exception: Exception) -> Self {
         Self {
-            answer: Answer::Exception(exception),
+            answer: Answer::Exception(errors::traced(exception, "a request")),
             annotations: Vec::new(),
         }
     }
@@ -123,6 +123,7 @@ impl Request {
             limits,
         });
         let is_batch = self.head.has(flag::BATCH);
+        let place = format!("{} of {}", self.invoke.call.method, asked.object);
         let run = async {
             match is_batch {
                 true => batch(&target, &asked, self.invoke).await,
@@ -132,8 +133,9 @@ impl Request {
         let answer = call.context().scope(run).await;
         let mut annotations = std::mem::take(&mut *asked.around.reply.lock());
         annotations.extend(said_in_reply(&call.take_reply()));
+        let failed = |exception| Answer::Exception(errors::traced(exception, &place));
         Answered {
-            answer: answer.unwrap_or_else(Answer::Exception),
+            answer: answer.unwrap_or_else(failed),
             annotations,
         }
     }

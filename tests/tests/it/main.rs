@@ -28,6 +28,7 @@ mod oneway;
 mod pieces;
 mod pool;
 mod proxies;
+mod pyro;
 mod sessions;
 mod tarpc_peers;
 mod two_way;

@@ -3,6 +3,7 @@
 pub mod glob;
 pub mod ns;
 pub mod nsc;
+mod python;
 pub mod registry;
 mod server;
 mod service;

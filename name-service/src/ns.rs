@@ -2,10 +2,12 @@
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use anyhow::Context;
 use clap::Parser;
 use farcall_shared::names::DEFAULT_PORT;
+use farcall_shared::uri::Address;
 
 use crate::server::Server;
 
@@ -26,6 +28,43 @@ struct Arguments {
     /// Where names are kept: `memory`, or `redb:PATH` for a file that survives a crash
     #[arg(long, default_value = "memory", value_name = "memory|redb:PATH")]
     store: String,
+
+    /// Address at which Python's search for a name server is answered; without it and --bcport there is none on a loopback
+    /// address
+    #[arg(long, value_name = "IP")]
+    bchost: Option<IpAddr>,
+
+    /// UDP port for that; 0 takes any free one [default: 9091]
+    #[arg(long, value_name = "PORT")]
+    bcport: Option<u16>,
+
+    /// Answer no searches
+    #[arg(long, short = 'x', conflicts_with_all = ["bchost", "bcport"])]
+    nobc: bool,
+}
+
+/// The UDP port at which Python's clients search.
+const BROADCAST_PORT: u16 = 9091;
+
+impl Arguments {
+    /// Where searches are answered, if they are: for a name service that only this machine reaches when that is asked for.
+    fn broadcast(&self, bound: &Address) -> Option<SocketAddr> {
+        let asked_for = self.bchost.is_some() || self.bcport.is_some();
+        let ip = match bound {
+            Address::Tcp { host, .. } => match host.parse::<IpAddr>() {
+                Ok(ip) => Some(ip),
+                Err(_) if host == "localhost" => Some(Ipv4Addr::LOCALHOST.into()),
+                Err(_) => None,
+            },
+            Address::Unix(_) => return None,
+        };
+        let public = ip.is_none_or(|ip| !ip.is_loopback());
+        if self.nobc || !(asked_for || public) {
+            return None;
+        }
+        let host = self.bchost.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
+        Some((host, self.bcport.unwrap_or(BROADCAST_PORT)).into())
+    }
 }
 
 const EXAMPLES: &str = "\
@@ -48,12 +87,18 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Resul
     };
     let host = match arguments.host.contains(':') && !arguments.host.starts_with('[') {
         true => format!("[{}]", arguments.host),
-        false => arguments.host,
+        false => arguments.host.clone(),
     };
     let address = format!("{host}:{}", arguments.port);
     let server = Server::bind(&address, &arguments.store)
         .await
         .context("the name service cannot start")?;
+    if let Some(at) = arguments.broadcast(server.address())
+        && let Err(error) = server.answer_broadcasts(at).await
+    {
+        // Another name server of this machine answers there, as a rule.
+        tracing::warn!("searches for a name server are not answered at {at}: {error}");
+    }
     let mut out = std::io::stdout();
     writeln!(out, "URI = {}", server.uri())
         .and_then(|()| out.flush())

@@ -1,14 +1,19 @@
 //! The name service as a daemon.
 
 use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use farcall_server::python::{PyroUri, PythonObject as _};
 use farcall_server::{Daemon, DaemonError, PublishError};
 use farcall_shared::names::{NAME_SERVER, NameServer};
+use farcall_shared::net::Datagrams;
 use farcall_shared::uri::{Address, ObjectUri};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
 
-use tokio_util::sync::CancellationToken;
-
+use crate::python::{self, Face};
 use crate::registry::Limits;
 use crate::service::Service;
 use crate::store::{OpenError, Place, Store, UnknownPlace};
@@ -22,7 +27,13 @@ const GRACE: Duration = Duration::from_secs(2);
 pub struct Server {
     daemon: Daemon,
     uri: ObjectUri,
+    /// Where Python finds it.
+    python: PyroUri,
     ending: CancellationToken,
+    /// Ends what it runs when it is dropped.
+    _ends: DropGuard,
+    /// What it runs beside its daemon.
+    tasks: TaskTracker,
 }
 
 /// Why a name service could not start.
@@ -43,7 +54,7 @@ pub enum ServerError {
     Publish(#[from] PublishError),
     /// No thread could be started.
     #[error("cannot start the writer's thread: {0}")]
-    Thread(std::io::Error),
+    Thread(io::Error),
 }
 
 impl Server {
@@ -62,17 +73,43 @@ impl Server {
         let writer = Writer::start(store, registry, start).map_err(ServerError::Thread)?;
         let ending = CancellationToken::new();
         let service = Service::new(writer, ending.clone());
-        let uri = daemon.register(NAME_SERVER, service.serve())?;
+        let python = PyroUri::Object {
+            object: python::NAME_SERVER.to_owned(),
+            address: daemon.address().clone(),
+        };
+        let face = Face::new(service.clone(), python.to_string());
+        daemon.register(python::NAME_SERVER, face.serve())?;
+        let uri = daemon.register(NAME_SERVER, NameServer::serve(service))?;
         Ok(Self {
             daemon,
             uri,
+            python,
+            _ends: ending.clone().drop_guard(),
             ending,
+            tasks: TaskTracker::new(),
         })
+    }
+
+    /// Answers Python's clients that search for a name server by UDP broadcast, at this address; gives it with its port.
+    ///
+    /// # Errors
+    /// The address cannot be listened at.
+    pub async fn answer_broadcasts(&self, address: SocketAddr) -> io::Result<SocketAddr> {
+        let socket = Datagrams::bind(address).await?;
+        let address = socket.address()?;
+        let answering = python::answer_all(socket, self.python.clone(), self.ending.clone());
+        self.tasks.spawn(answering);
+        Ok(address)
     }
 
     /// Where it listens, with the port it got.
     pub fn address(&self) -> &Address {
         self.daemon.address()
+    }
+
+    /// The URI under which Python's clients find it.
+    pub fn python_uri(&self) -> &PyroUri {
+        &self.python
     }
 
     /// The URI of the object.
@@ -82,13 +119,15 @@ impl Server {
 
     /// Serves until `end` ends, then ends in good order.
     pub async fn run_until(self, end: impl Future<Output = ()>) {
-        let ending = self.ending;
+        let (ending, tasks) = (self.ending, self.tasks);
         self.daemon
             .run_until(async {
                 end.await;
                 ending.cancel();
             })
             .await;
+        tasks.close();
+        tasks.wait().await;
     }
 
     /// Serves until ctrl-c or SIGTERM, then ends in good order.

@@ -7,7 +7,9 @@ mod questions;
 use std::collections::BTreeSet;
 
 use farcall_server::python::{Exception, Members, PyValue, PythonCall, PythonObject, Returned};
-use farcall_shared::names::{Entry, MAX_PAGE, Mode, NameError, NameServer as _, Registration, Selector};
+use farcall_shared::names::{
+    Entry, MAX_PAGE, Mode, NameError, NameServer as _, Registration, Selector,
+};
 
 use crate::service::Service;
 use answers::{Answered, is_listed};
@@ -151,7 +153,12 @@ impl Face {
                 return Err(Exception::builtin("ValueError", text));
             }
             (None, Some(regex)) => Question::Regex(questions::regex(regex)?),
-            (prefix, None) => Question::Prefix(prefix.map(|it| text(it, "prefix")).transpose()?.unwrap_or_default()),
+            (prefix, None) => Question::Prefix(
+                prefix
+                    .map(|it| text(it, "prefix"))
+                    .transpose()?
+                    .unwrap_or_default(),
+            ),
         };
         let entries = self.matching(&question).await?;
         Ok(answers::listed(entries, questions::is_true(&with_tags)))

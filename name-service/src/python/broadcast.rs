@@ -17,7 +17,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(crate) async fn answer_all(socket: Datagrams, uri: PyroUri, ending: CancellationToken) {
     // One byte more than the question, so that longer ones are not taken for it.
     let mut question = [0; QUESTION.len() + 1];
-    while let Some(asked) = ending.run_until_cancelled(socket.receive(&mut question)).await {
+    while let Some(asked) = ending
+        .run_until_cancelled(socket.receive(&mut question))
+        .await
+    {
         let (count, asker) = match asked {
             Ok(asked) => asked,
             Err(error) => {
@@ -45,7 +48,9 @@ fn towards(uri: &PyroUri, asker: std::net::IpAddr, socket: &Datagrams) -> PyroUr
     else {
         return uri.clone();
     };
-    let unspecified = host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_unspecified());
+    let unspecified = host
+        .parse()
+        .is_ok_and(|ip: std::net::IpAddr| ip.is_unspecified());
     let local = unspecified.then(|| socket.local_towards(asker)).flatten();
     PyroUri::Object {
         object: object.clone(),

@@ -69,7 +69,9 @@ pub(super) fn regex(value: &PyValue) -> Result<Regex, Exception> {
     let pattern = text(value, "regex")?;
     let invalid = |why: String| Exception::pyro("NamingError", format!("invalid regex: {why}"));
     if pattern.len() > MAX_REGEX_BYTES {
-        return Err(invalid(format!("it is longer than {MAX_REGEX_BYTES} bytes")));
+        return Err(invalid(format!(
+            "it is longer than {MAX_REGEX_BYTES} bytes"
+        )));
     }
     // From the beginning, as Python's `match` has it.
     let anchored = format!("^(?:{pattern})");

@@ -127,6 +127,15 @@ pub mod names {
     pub use farcall_shared::names::*;
 }
 
+pub mod python {
+    //! Python's Pyro5: objects that speak it, and objects of its daemons.
+
+    #[doc(inline)]
+    pub use farcall_client::python::{PythonError, PythonProxy};
+    #[doc(inline)]
+    pub use farcall_server::python::*;
+}
+
 pub mod descriptor {
     //! What an object says about itself.
 

@@ -6,6 +6,7 @@ mod dynamic;
 mod error;
 mod fleet;
 mod peers;
+pub mod python;
 mod remote;
 mod resolve;
 mod retry;

@@ -193,6 +193,30 @@ class Ways(EachSerializer):
             self.assertEqual(p.echo(Pyro5.core.URI("PYRONAME:x")), Pyro5.core.URI("PYRONAME:x"))
         self.each(check)
 
+    def test_callbacks(self):
+        @Pyro5.api.expose
+        class Receiver:
+            def receive(self, value):
+                if value == "no":
+                    raise KeyError("not that one")
+                return ["got", value]
+
+        with Pyro5.api.Daemon(host="127.0.0.1") as daemon:
+            thread = threading.Thread(target=daemon.requestLoop)
+            thread.start()
+            try:
+                def check(p, _):
+                    receiver = Pyro5.api.Proxy(daemon.register(Receiver()))
+                    self.assertEqual(p.call_back(receiver, 7), ["got", 7])
+                    with self.assertRaises(KeyError):
+                        p.call_back(receiver, "no")
+                    with self.assertRaises(TypeError):
+                        p.call_back("nobody", 1)
+                self.each(check)
+            finally:
+                daemon.shutdown()
+                thread.join()
+
     def test_sessions(self):
         def check(p, _):
             self.assertEqual([p.next(), p.next(), p.next()], [1, 2, 3])

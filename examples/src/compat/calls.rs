@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use farcall::python::{Exception, PyValue, PythonCall, Returned};
+use farcall::python::{Exception, Proxy, PyValue, PythonCall, PythonError, PythonProxy, Returned};
 use futures_util::stream;
 
 use super::{int, seconds};
@@ -44,7 +44,19 @@ pub(super) fn mirror(call: PythonCall) -> Result<PyValue, Exception> {
 
 /// Calls `receive` of the object that the caller gave.
 pub(super) async fn call_back(call: PythonCall) -> Result<PyValue, Exception> {
-    let [_, _] = call.arguments([("target", None), ("value", None)])?;
-    let text = "objects of Python's cannot be called from here yet";
-    Err(Exception::builtin("NotImplementedError", text))
+    let [target, value] = call.arguments([("target", None), ("value", None)])?;
+    let target = Proxy::from_value(&target).map_err(|_| {
+        let text = format!(
+            "argument 'target' must be a proxy, not {}",
+            target.type_name()
+        );
+        super::type_error(text)
+    })?;
+    let called = PythonProxy::of(target.uri)
+        .call("receive", [value], [])
+        .await;
+    called.map_err(|error| match error {
+        PythonError::Raised { exception, .. } => *exception,
+        other => Exception::pyro("PyroError", other.to_string()),
+    })
 }

@@ -1046,6 +1046,80 @@ pub mod dynamic {
     //! `Streaming::new(…).into()` is one to send.
 }
 
+pub mod python {
+    //! Python programs that use Pyro5: they call farcall's objects at the daemon's ordinary port, unchanged, and look names
+    //! up in `ns`.
+    //!
+    //! ```python
+    //! import Pyro5.api
+    //! worker = Pyro5.api.Proxy("PYRO:Worker@localhost:9090")     # or PYRONAME:Worker
+    //! print(worker.process(10))
+    //! ```
+    //!
+    //! Every object can be called so. Arguments come by place or by name:
+    //!
+    //! | in Rust | in Python |
+    //! |---|---|
+    //! | numbers, text, `bool`, `Option` | numbers, `str`, `bool`, `None`; an `Option` may be left out |
+    //! | `Bytes`, `Vec<u8>` | `bytes`; with json a list of numbers, as an argument |
+    //! | other sequences, maps | `list` (a tuple and a set fit, too), `dict` |
+    //! | tuples | `tuple`; json and msgpack make lists of them |
+    //! | a struct | a `dict` of its fields |
+    //! | an enum | the variant's name, or a `dict` of one entry from that to its content |
+    //! | `Err` of a method that gives a `Result` | `RuntimeError` with its text |
+    //! | a panic | `RuntimeError` |
+    //! | a stream or iterator as the result | an iterator |
+    //! | a typed proxy | a proxy; an object of the daemon's lives for five minutes after its last use |
+    //! | metadata of four characters | annotations |
+    //!
+    //! What does not fit is a `TypeError` that names the argument and its type; an unknown method an `AttributeError`.
+    //!
+    //! [`PythonObject`](crate::python::PythonObject) is for what only Python has:
+    //!
+    //! ```
+    //! use farcall::python::{Exception, Members, PyValue, PythonCall, PythonObject, Returned};
+    //! use farcall::Daemon;
+    //!
+    //! struct Shelf;
+    //!
+    //! impl PythonObject for Shelf {
+    //!     fn members(&self) -> Members {
+    //!         Members::of("Shelf").with_methods(["__len__", "label"]).with_attributes(["size"])
+    //!     }
+    //!
+    //!     async fn call(&self, call: PythonCall) -> Result<Returned, Exception> {
+    //!         match call.method.as_str() {
+    //!             "__len__" => Ok(3.into()),
+    //!             // def label(self, text, loud=False)
+    //!             _ => {
+    //!                 let [text, loud] = call.arguments([("text", None), ("loud", Some(false.into()))])?;
+    //!                 let text = text.as_str().ok_or_else(|| Exception::builtin("TypeError", "text must be str"))?;
+    //!                 Ok(if loud == true.into() { text.to_uppercase() } else { text.to_owned() }.into())
+    //!             }
+    //!         }
+    //!     }
+    //!
+    //!     fn attribute(&self, _: &str) -> Result<PyValue, Exception> {
+    //!         Ok(42.into())
+    //!     }
+    //! }
+    //!
+    //! # #[tokio::main]
+    //! # async fn main() -> anyhow::Result<()> {
+    //! let daemon = Daemon::bind("localhost:0").await?;
+    //! daemon.register("shelf", Shelf.serve())?;
+    //!
+    //! // The reverse: an object that Python hosts, here the one above.
+    //! use farcall::python::PythonProxy;
+    //! let shelf = PythonProxy::new(&format!("PYRO:shelf@{}", daemon.address()))?;
+    //! let loud = [("loud".to_owned(), true.into())];
+    //! assert_eq!(shelf.call("label", ["vase".into()], loud).await?, "VASE".into());
+    //! # daemon.shutdown().await;
+    //! # Ok(())
+    //! # }
+    //! ```
+}
+
 pub mod tarpc {
     //! Plain tarpc services, both ways: hosted in a daemon as they are, and farcall's objects for stock tarpc clients.
     //!
@@ -1180,6 +1254,18 @@ pub mod limits {
     //! | `max_connections` | 10,000 | closed |
     //! | `max_objects` | 1,000,000 | [`PublishError::Full`](crate::PublishError) |
     //! | `grace` | 30 s | calls in flight are cut |
+    //!
+    //! | of a daemon's Python clients | | past it |
+    //! |---|---|---|
+    //! | a message, also once it is inflated | 128 MiB, annotations 16 MiB of it | closed; an exception |
+    //! | a message that stops in its middle | 30 s | closed |
+    //! | a call | 24 h; it ends when its client closes | `TimeoutError` |
+    //! | one-way calls that run | 256 for each connection | the next is not read |
+    //! | item streams | 1,024 for each connection, 65,536 in all | `PyroError` |
+    //! | item streams without a connection | 30 s | ended |
+    //! | objects handed out | 65,536, each for 5 min after its last use | `DaemonError` |
+    //! | nesting of a value | 200 levels, 64 for methods with types | `ValueError`, `TypeError` |
+    //! | a pattern for `ns` | 1,024 bytes, 1 MiB compiled | `NamingError` |
     //!
     //! | of each job of a fleet | | past it |
     //! |---|---|---|

@@ -66,6 +66,7 @@
 //! | [`guide::two_way`] | streams, objects as arguments and results, callbacks |
 //! | [`guide::peers`] | peer to peer: programs that host and call |
 //! | [`guide::dynamic`] | calls and objects without types |
+//! | [`guide::python`] | Python programs that call, are called, and look names up |
 //! | [`guide::tarpc`] | plain tarpc services and stock tarpc clients |
 //! | [`guide::names`] | the name service as a library |
 //! | [`guide::limits`] | every bound, its name and its default |

@@ -97,10 +97,10 @@ impl HandedOut {
     /// Forgets what nobody used for a lease; true while something is left.
     fn sweep(&self, now: Instant) -> bool {
         let mut table = self.0.lock();
-        let over = |_: &Box<str>, entry: &mut Entry| {
+        let is_over = |entry: &Entry| {
             entry.holders.is_empty() && now.saturating_duration_since(entry.used) >= LEASE
         };
-        let gone: Vec<(_, Entry)> = table.by_id.extract_if(over).collect();
+        let gone: Vec<(_, Entry)> = table.by_id.extract_if(|_, entry| is_over(entry)).collect();
         for (_, entry) in &gone {
             table.ids.remove(&entry.servant.place());
         }

@@ -80,8 +80,11 @@ impl Streams {
     }
 
     fn end_all_of(&self, owner: u64) {
-        let of_owner = |_: &Box<str>, entry: &mut Entry| entry.owner == owner;
-        let ended: Vec<_> = self.0.lock().extract_if(of_owner).collect();
+        let mut streams = self.0.lock();
+        let ended: Vec<_> = streams
+            .extract_if(|_, entry| entry.owner == owner)
+            .collect();
+        drop(streams);
         drop(ended);
     }
 }

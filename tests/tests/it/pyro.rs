@@ -48,7 +48,6 @@ pub(crate) trait Museum {
     fn checked(&self, fine: bool) -> Result<Point, String>;
     fn anything(&self, value: farcall::Value) -> farcall::Value;
     fn panics(&self);
-    async fn waits(&self, milliseconds: u64) -> u64;
     fn numbers(&self, below: u32) -> impl Iterator<Item = u32>;
     fn points(&self, fine: bool) -> Result<Streaming<Point>, String>;
     async fn ticks(&self, fails: bool) -> Streaming<u64>;
@@ -132,11 +131,6 @@ impl Museum for Hall {
 
     fn panics(&self) {
         panic!("it fell off the wall");
-    }
-
-    async fn waits(&self, milliseconds: u64) -> u64 {
-        tokio::time::sleep(std::time::Duration::from_millis(milliseconds)).await;
-        milliseconds
     }
 
     fn numbers(&self, below: u32) -> impl Iterator<Item = u32> {

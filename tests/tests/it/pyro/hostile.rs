@@ -114,12 +114,13 @@ async fn a_client_that_says_half_a_greeting_is_closed_after_the_handshake_time()
 
 #[tokio::test]
 async fn a_silent_client_and_a_slow_call_hold_up_nobody() {
-    let (house, mut slow) = museum().await;
+    let (house, _) = museum().await;
+    let mut slow = Client::connect(house.daemon.address(), "desk").await;
     let _silent = Client::dial(house.daemon.address()).await;
     let mut half = Client::dial(house.daemon.address()).await;
     half.send_bytes(b"PYRO\x01").await;
-    slow.ask(0, &[], slow.invoke("waits", &[60_000.into()]))
-        .await;
+    slow.ask(0, &[], slow.invoke("wait", &[1.into()])).await;
+    house.gate().arrived(1).await;
     for _ in 0..100 {
         let mut client = Client::connect(house.daemon.address(), "museum").await;
         assert_eq!(client.call("square", &[3.into()]).await, Ok(9.into()));
@@ -244,17 +245,30 @@ async fn calls_that_are_sent_ahead_are_answered_in_their_order() {
 
 #[tokio::test]
 async fn a_call_in_flight_is_answered_before_the_daemon_ends() {
-    let (house, mut client) = museum().await;
-    client
-        .ask(0, &[], client.invoke("waits", &[200.into()]))
-        .await;
-    // Answered after that one was begun, on the same daemon.
-    let mut other = Client::connect(house.daemon.address(), "museum").await;
-    assert_eq!(other.call("square", &[3.into()]).await, Ok(9.into()));
-    let ((), came) = tokio::join!(soon(house.daemon.shutdown()), client.answer());
-    assert_eq!(client.value(&came), Ok(200.into()));
-    assert!(client.read().await.is_none());
-    assert!(other.read().await.is_none());
+    let house = House::new().await;
+    let mut client = Client::connect(house.daemon.address(), "desk").await;
+    let mut idle = Client::connect(house.daemon.address(), "desk").await;
+    client.ask(0, &[], client.invoke("wait", &[7.into()])).await;
+    house.gate().arrived(1).await;
+    let meanwhile = async {
+        // The daemon ends already: what waits for nothing is closed.
+        assert!(idle.read().await.is_none());
+        house.gate().open(1);
+        let came = client.answer().await;
+        assert_eq!(client.value(&came), Ok(7.into()));
+        assert!(client.read().await.is_none());
+    };
+    soon(async { tokio::join!(house.daemon.shutdown(), meanwhile) }).await;
+}
+
+#[tokio::test]
+async fn a_call_whose_client_leaves_is_given_up() {
+    let house = House::new().await;
+    let mut client = Client::connect(house.daemon.address(), "desk").await;
+    client.ask(0, &[], client.invoke("wait", &[7.into()])).await;
+    house.gate().arrived(1).await;
+    drop(client);
+    house.gate().abandoned(1).await;
 }
 
 #[tokio::test]

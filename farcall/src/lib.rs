@@ -132,7 +132,9 @@ pub mod python {
     //! Python's Pyro5: objects that speak it, and objects of its daemons.
 
     #[doc(inline)]
-    pub use farcall_client::python::{PythonError, PythonProxy};
+    pub use farcall_client::python::{
+        Metadata, PythonBatch, PythonError, PythonProxy, PythonStream, Raised,
+    };
     #[doc(inline)]
     pub use farcall_server::python::*;
 }

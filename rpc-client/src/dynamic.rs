@@ -4,18 +4,20 @@ use std::future::Future;
 use std::time::Duration;
 
 use farcall_shared::daemon::{DAEMON, DaemonInfoProxy, DaemonInfoRequest};
-use farcall_shared::descriptor::Descriptor;
+use farcall_shared::descriptor::{Descriptor, Method, Runs};
 use farcall_shared::error::{CallError, Failure};
 use farcall_shared::hook::Hook;
 use farcall_shared::object::Arguments;
 use farcall_shared::reference::Reference;
+use farcall_shared::shape::Type;
 use farcall_shared::uri::{ObjectUri, Uri};
 use farcall_shared::value::Value;
 use farcall_shared::wire::codec::Codec;
 
 use crate::batch::{Added, Batch};
 use crate::remote::{ConnectError, Remote, Selected};
-use crate::resolve::resolve;
+use crate::python::PythonProxy;
+use crate::resolve::{Found, resolve};
 
 /// A remote object whose methods are called by name.
 ///
@@ -126,6 +128,10 @@ impl DynamicProxy {
                 why: "it leads to no object".into(),
             });
         };
+        let object = match object {
+            Found::Object(object) => object,
+            Found::Python(uri) => return self.describe_python(&PythonProxy::of(uri)).await,
+        };
         let daemon = ObjectUri {
             object: DAEMON.into(),
             address: object.address,
@@ -141,6 +147,28 @@ impl DynamicProxy {
                 reason: Failure::Error(text),
             })
         })
+    }
+}
+
+impl DynamicProxy {
+    /// What a Python object says at the greeting: the names of its methods.
+    async fn describe_python(&self, python: &PythonProxy) -> Result<Descriptor, ConnectError> {
+        let asked = python.metadata().await;
+        let metadata = asked.map_err(|error| ConnectError::Unreachable {
+            uri: self.0.label().to_string(),
+            why: error.to_string(),
+        })?;
+        let methods = metadata.methods.iter().map(|name| {
+            let method = Method::new(name, "", Runs::Async).with_result_of(Type::Any);
+            match metadata.oneway.contains(name) {
+                true => method.oneway(),
+                false => method,
+            }
+        });
+        let doc = "An object of a Python program.";
+        let mut descriptor = Descriptor::new("Python", doc, methods.collect());
+        descriptor.open = true;
+        Ok(descriptor)
     }
 }
 

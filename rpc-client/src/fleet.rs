@@ -24,6 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use farcall_shared::error::CallError;
+use farcall_shared::pyro::uri::PyroUri;
 use farcall_shared::uri::Uri;
 use futures_util::Stream;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -100,6 +101,7 @@ impl<P: Proxy> Fleet<P> {
             let one = match &uri {
                 Uri::Object(_) => true,
                 Uri::Name(uri) => !uri.name.contains(['*', '?', '[']),
+                Uri::Python(uri) => !matches!(uri, PyroUri::Meta { .. }),
                 Uri::Meta(_) => false,
             };
             if !one {

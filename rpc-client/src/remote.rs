@@ -8,6 +8,7 @@ mod departure;
 mod errand;
 mod gathering;
 mod local;
+mod python;
 mod reference;
 mod waited;
 
@@ -31,7 +32,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use attempts::Attempts;
-use binding::{Origin, Shared};
+use binding::{Origin, Shared, Way};
 pub(crate) use chunk::{Chunk, Gathers, License};
 use errand::Errand;
 pub(crate) use errand::Replies;
@@ -208,6 +209,7 @@ impl Remote {
                 first: OnceLock::new(),
                 first_failed: AtomicBool::new(false),
                 later: RwLock::default(),
+                python: RwLock::default(),
                 last_known: RwLock::default(),
                 binding: tokio::sync::Mutex::default(),
                 failed: AtomicU64::new(0),
@@ -219,12 +221,11 @@ impl Remote {
 
     pub(crate) async fn check(&self) -> Result<(), ConnectError> {
         let bind = async {
-            let bound = self
-                .shared()
-                .bind()
-                .await
-                .map_err(|e| e.into_connect_error(&self.shared().label))?;
-            Ok(bound.accepted().await?)
+            let way = self.shared().bind().await;
+            match way.map_err(|e| e.into_connect_error(&self.shared().label))? {
+                Way::Link(bound) => Ok(bound.accepted().await?),
+                Way::Python(python) => self.greet_python(&python).await,
+            }
         };
         match tokio::time::timeout(DEFAULT_DEADLINE, bind).await {
             Ok(end) => end,
@@ -368,7 +369,15 @@ impl Remote {
         loop {
             let Some((bound, ended)) = next.take() else {
                 match self.bind_within(attempts.end, &method).await {
-                    Ok(bound) => {
+                    Ok(Way::Python(python)) => {
+                        let within = attempts.left();
+                        let called = self.call_python(&python, &method, &arguments, within, &read);
+                        match called.await {
+                            Ok(value) => return Ok(value),
+                            Err(error) => attempts.after(&self, &method, None, error).await?,
+                        }
+                    }
+                    Ok(Way::Link(bound)) => {
                         let ended = self.try_again(&bound, &method, &arguments, attempts.left());
                         let ended = ended.await;
                         next = Some((bound, ended));
@@ -408,9 +417,9 @@ impl Remote {
         ended
     }
 
-    async fn bind_within(&self, end: Instant, method: &Selected) -> Result<Bound, CallError> {
+    async fn bind_within(&self, end: Instant, method: &Selected) -> Result<Way, CallError> {
         match tokio::time::timeout_at(end, self.shared().bind()).await {
-            Ok(Ok(bound)) => Ok(bound),
+            Ok(Ok(way)) => Ok(way),
             Ok(Err(error)) => Err(CallError::NotSent {
                 target: self.target(method),
                 reason: error.into_not_sent(),
@@ -500,9 +509,10 @@ impl Call for Remote {
             let ended = self.call_here(servant, &selected, &arguments, |_, _| Ok(()));
             return ended.await;
         }
-        self.deliver(&selected, self.deadline, |bound, left| {
+        let encode = || python::written(&arguments).map_err(NotSent::Unencodable);
+        let delivered = self.deliver(&selected, self.deadline, encode, |bound, left| {
             bound.post(selected.which(), &arguments, left, self.notes())
-        })
-        .await
+        });
+        delivered.await
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use farcall_shared::error::CallError;
 use farcall_shared::link::{Bind, Bound};
 use farcall_shared::names::{Entry, NAME_SERVER, NameError, NameServerProxy, Selector};
+use farcall_shared::pyro::uri::PyroUri;
 use farcall_shared::uri::{Address, ObjectUri, Uri, UriError, with_default_port};
 use farcall_shared::wire::codec::Codec;
 
@@ -91,10 +92,20 @@ pub async fn names_at(address: &Address) -> Result<NameServerProxy<Bound>, Resol
     Ok(NameServerProxy::over(bound))
 }
 
+/// An object that a URI leads to.
+#[derive(Clone, Debug)]
+pub(crate) enum Found {
+    /// One of farcall's.
+    Object(ObjectUri),
+    /// One of a Python program's.
+    Python(PyroUri),
+}
+
 /// Where a URI leads, in random order, so that callers spread.
-pub(crate) async fn resolve(uri: &Uri) -> Result<Vec<ObjectUri>, ResolveError> {
+pub(crate) async fn resolve(uri: &Uri) -> Result<Vec<Found>, ResolveError> {
     let entries = match uri {
-        Uri::Object(uri) => return Ok(vec![uri.clone()]),
+        Uri::Object(uri) => return Ok(vec![Found::Object(uri.clone())]),
+        Uri::Python(uri) => return Ok(vec![Found::Python(uri.clone())]),
         Uri::Name(uri) => {
             let address = names_address(uri.names.as_ref())?;
             let names = names_at(&address).await?;
@@ -118,20 +129,32 @@ pub(crate) async fn resolve(uri: &Uri) -> Result<Vec<ObjectUri>, ResolveError> {
             entries
         }
     };
-    let mut uris: Vec<ObjectUri> = entries.iter().map(object_uri).collect::<Result<_, _>>()?;
-    fastrand::shuffle(&mut uris);
-    Ok(uris)
+    let mut found: Vec<Found> = entries.iter().map(found).collect::<Result<_, _>>()?;
+    fastrand::shuffle(&mut found);
+    Ok(found)
 }
 
-/// Where an entry leads.
+/// Where an entry leads, as long as that is an object of farcall's.
 pub(crate) fn object_uri(entry: &Entry) -> Result<ObjectUri, ResolveError> {
+    match found(entry)? {
+        Found::Object(uri) => Ok(uri),
+        Found::Python(_) => Err(ResolveError::Foreign {
+            name: entry.name.clone(),
+            uri: entry.uri.clone(),
+            why: "a fleet finds objects of farcall's, and has Python's by Fleet::of".into(),
+        }),
+    }
+}
+
+fn found(entry: &Entry) -> Result<Found, ResolveError> {
     let foreign = |why: String| ResolveError::Foreign {
         name: entry.name.clone(),
         uri: entry.uri.clone(),
         why,
     };
     match entry.uri.parse::<Uri>() {
-        Ok(Uri::Object(uri)) => Ok(uri),
+        Ok(Uri::Object(uri)) => Ok(Found::Object(uri)),
+        Ok(Uri::Python(uri @ PyroUri::Object { .. })) => Ok(Found::Python(uri)),
         Ok(_) => Err(foreign("it is a name again".into())),
         Err(e) => Err(foreign(e.to_string())),
     }

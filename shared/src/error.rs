@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::pyro::Raised;
+
 /// Whom a call was for, for error texts: `process of far:worker.1@127.0.0.1:4242`.
 pub type Target = Arc<str>;
 
@@ -58,6 +60,9 @@ pub enum Failure {
     /// It returned an error, as a dynamic caller sees it, or as a plain tarpc service gives it.
     #[error("{0}")]
     Error(String),
+    /// It is one of a Python object, and raised this.
+    #[error("it raised {0}")]
+    Raised(Box<Raised>),
     /// Its result could not be encoded, or is over a limit.
     #[error("the result cannot be sent: {0}")]
     Result(String),

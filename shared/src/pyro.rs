@@ -17,6 +17,7 @@ mod json;
 mod marshal;
 mod msgpack;
 mod number;
+mod raised;
 mod scan;
 mod serpent;
 #[cfg(test)]
@@ -24,6 +25,7 @@ mod tests;
 
 pub use error::{DecodeError, EncodeError, Flaw};
 pub use message::MessageError;
+pub use raised::Raised;
 pub use serializer::Serializer;
 pub use value::{BigInt, PyValue};
 

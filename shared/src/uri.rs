@@ -1,4 +1,4 @@
-//! Where an object is: `far:`, `farname:` and `farmeta:` URIs, parsed once into types that cannot be wrong.
+//! Where an object is: `far:`, `farname:` and `farmeta:` URIs, and Pyro's, parsed once into types that cannot be wrong.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,11 +7,12 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::names;
+use crate::pyro::uri::{PyroUri, PyroUriError};
 
 /// The longest URI, in bytes.
 pub const MAX_URI_BYTES: usize = 4096;
 
-/// A URI of any of farcall's schemes.
+/// A URI of any of farcall's schemes, or of Pyro's.
 ///
 /// | form | leads to |
 /// |---|---|
@@ -19,6 +20,7 @@ pub const MAX_URI_BYTES: usize = 4096;
 /// | `far:OBJECT@unix:PATH` | the object behind that Unix socket |
 /// | `farname:NAME[@HOST:PORT]` | whatever the name service has under that name |
 /// | `farmeta:TAG,TAG…[@HOST:PORT]` | any object that carries all these tags |
+/// | `PYRO:…`, `PYRONAME:…`, `PYROMETA:…` | the same of a Python program, see [`PyroUri`] |
 ///
 /// The address behind a `farname:` or `farmeta:` URI is the name service's.
 ///
@@ -36,6 +38,8 @@ pub enum Uri {
     Name(NameUri),
     /// `farmeta:`
     Meta(MetaUri),
+    /// `PYRO:`, `PYRONAME:` or `PYROMETA:`
+    Python(PyroUri),
 }
 
 /// `far:OBJECT@ADDRESS[?incarnation=HEX]`: an object at an address.
@@ -113,9 +117,12 @@ pub enum UriError {
     },
 }
 
-const EXPECTED: &str = "far:OBJECT@HOST:PORT, farname:NAME or farmeta:TAG,TAG";
+const EXPECTED: &str =
+    "far:OBJECT@HOST:PORT, farname:NAME or farmeta:TAG,TAG, or PYRO:OBJECT@HOST:PORT for Python's";
 const OBJECT_FORM: &str = "far:OBJECT@HOST:PORT or far:OBJECT@unix:PATH";
 const NAME_FORM: &str = "farname:NAME or farname:NAME@HOST:PORT";
+const PYTHON_FORM: &str =
+    "PYRO:OBJECT@HOST:PORT, PYRONAME:NAME, PYRONAME:NAME@HOST:PORT or PYROMETA:TAG,TAG";
 const META_FORM: &str = "farmeta:TAG,TAG or farmeta:TAG,TAG@HOST:PORT";
 
 impl FromStr for Uri {
@@ -129,6 +136,9 @@ impl FromStr for Uri {
         if uri.len() > MAX_URI_BYTES {
             return Err(scheme_error("it is longer than 4096 bytes"));
         }
+        if PyroUri::has_scheme(uri) {
+            return parse_python(uri).map(Self::Python);
+        }
         if uri.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return Err(scheme_error("it holds a space or a control character"));
         }
@@ -139,9 +149,6 @@ impl FromStr for Uri {
             "far" => parse_object(uri, rest).map(Self::Object),
             "farname" => parse_name(uri, rest).map(Self::Name),
             "farmeta" => parse_meta(uri, rest).map(Self::Meta),
-            "PYRO" | "PYRONAME" | "PYROMETA" => {
-                Err(scheme_error("Pyro's schemes are not spoken yet"))
-            }
             _ => Err(scheme_error("its scheme is unknown")),
         }
     }
@@ -206,6 +213,14 @@ fn parse_meta(uri: &str, rest: &str) -> Result<MetaUri, UriError> {
         return Err(malformed("it holds an empty tag".into()));
     }
     Ok(MetaUri { tags, names })
+}
+
+fn parse_python(uri: &str) -> Result<PyroUri, UriError> {
+    uri.parse().map_err(|e: PyroUriError| UriError::Malformed {
+        uri: shorten(uri),
+        why: e.why.to_owned(),
+        form: PYTHON_FORM,
+    })
 }
 
 fn split_names(rest: &str) -> Result<(&str, Option<Address>), String> {
@@ -314,12 +329,19 @@ impl From<ObjectUri> for Uri {
     }
 }
 
+impl From<PyroUri> for Uri {
+    fn from(uri: PyroUri) -> Self {
+        Self::Python(uri)
+    }
+}
+
 impl fmt::Display for Uri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Object(uri) => uri.fmt(f),
             Self::Name(uri) => uri.fmt(f),
             Self::Meta(uri) => uri.fmt(f),
+            Self::Python(uri) => uri.fmt(f),
         }
     }
 }
@@ -403,7 +425,8 @@ mod tests {
             ("", "no scheme"),
             ("worker", "no scheme"),
             ("http://x", "unknown"),
-            ("PYRO:a@b:1", "not spoken yet"),
+            ("PYRO:a@b", "it has no port"),
+            ("pyroname:", "its object is empty"),
             ("far:", "no '@'"),
             ("far:worker", "no '@'"),
             ("far:@h:1", "names no object"),

@@ -3,7 +3,8 @@
 use anyhow::{Context as _, anyhow};
 use farcall_client::DynamicProxy;
 use farcall_shared::names::{Entry, Selector};
-use farcall_shared::uri::{Address, MetaUri, NameUri, ObjectUri, Uri};
+use farcall_shared::pyro::uri::PyroUri;
+use farcall_shared::uri::{Address, MetaUri, NameUri, Uri};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::names::{Names, tag_set};
@@ -27,7 +28,7 @@ fn parse(text: &str, names: &Address) -> anyhow::Result<Uri> {
             names: uri.names.or(here),
             ..uri
         }),
-        object @ Uri::Object(_) => object,
+        object @ (Uri::Object(_) | Uri::Python(_)) => object,
     })
 }
 
@@ -50,7 +51,7 @@ pub(super) async fn connect(text: &str, names: &Names) -> anyhow::Result<Dynamic
             }
         }
     }
-    match text.starts_with("far:") {
+    match text.starts_with("far:") || text.starts_with("PYRO:") {
         true => Err(failure),
         false => Err(failure.context(format!(
             "'{}' leads to nothing that answers",
@@ -59,13 +60,13 @@ pub(super) async fn connect(text: &str, names: &Names) -> anyhow::Result<Dynamic
     }
 }
 
-async fn candidates(uri: Uri, names: &Names) -> anyhow::Result<Vec<ObjectUri>> {
+async fn candidates(uri: Uri, names: &Names) -> anyhow::Result<Vec<Uri>> {
     let at = |address: Option<Address>| Names {
         address: address.unwrap_or_else(|| names.address.clone()),
         ..names.clone()
     };
     let entries = match uri {
-        Uri::Object(uri) => return Ok(vec![uri]),
+        Uri::Object(_) | Uri::Python(_) => return Ok(vec![uri]),
         Uri::Name(uri) => at(uri.names).lookup(&uri.name).await?,
         Uri::Meta(uri) => {
             let tags = uri.tags.join(", ");
@@ -90,7 +91,7 @@ async fn candidates(uri: Uri, names: &Names) -> anyhow::Result<Vec<ObjectUri>> {
     Ok(objects.into_iter().flatten().collect())
 }
 
-fn object_of(entry: &Entry) -> anyhow::Result<ObjectUri> {
+fn object_of(entry: &Entry) -> anyhow::Result<Uri> {
     let leads = || {
         format!(
             "the name '{}' leads to '{}'",
@@ -99,8 +100,8 @@ fn object_of(entry: &Entry) -> anyhow::Result<ObjectUri> {
         )
     };
     match entry.uri.parse::<Uri>().with_context(leads)? {
-        Uri::Object(uri) => Ok(uri),
-        Uri::Name(_) | Uri::Meta(_) => Err(anyhow!("{}, which is a name again", leads())),
+        uri @ (Uri::Object(_) | Uri::Python(PyroUri::Object { .. })) => Ok(uri),
+        _ => Err(anyhow!("{}, which is a name again", leads())),
     }
 }
 
@@ -136,7 +137,7 @@ mod tests {
         ] {
             assert_eq!(parse(text, &here).unwrap().to_string(), uri);
         }
-        for text in ["far:w", "http://h", "PYRO:a@h:1"] {
+        for text in ["far:w", "http://h", "PYRO:a@h"] {
             assert!(parse(text, &here).is_err(), "{text}");
         }
     }

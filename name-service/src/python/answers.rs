@@ -75,13 +75,7 @@ pub(super) fn selects(selector: &Selector, entry: &Entry) -> bool {
 /// Where Python finds what farcall's URI leads to: daemons answer both at the same address. Others stay as they are.
 pub(super) fn python_uri(uri: &str) -> String {
     match uri.parse() {
-        Ok(Uri::Object(object)) => {
-            let python = PyroUri::Object {
-                object: object.object,
-                address: object.address,
-            };
-            python.to_string()
-        }
+        Ok(uri @ Uri::Object(_)) => PyroUri::of(&uri).to_string(),
         _ => uri.to_owned(),
     }
 }

@@ -76,7 +76,7 @@ impl<P: Proxy> Members<P> {
                 Selector::All(uri.tags.iter().cloned().collect()),
                 uri.names.as_ref(),
             ),
-            Uri::Object(_) => return Err(FleetError::NoPattern(uri.to_string())),
+            Uri::Object(_) | Uri::Python(_) => return Err(FleetError::NoPattern(uri.to_string())),
         };
         let names = names_address(names)?;
         let members = Arc::new(Self::new(uri.to_string(), Some(names.clone())));

@@ -15,7 +15,8 @@ use parking_lot::RwLock;
 use super::ConnectError;
 use crate::error::chain;
 use crate::peers::{PeerError, Peers};
-use crate::resolve::{ResolveError, resolve};
+use crate::python::PythonProxy;
+use crate::resolve::{Found, ResolveError, resolve};
 
 /// What the clones of a remote object share.
 pub(super) struct Shared {
@@ -31,12 +32,20 @@ pub(super) struct Shared {
     pub(super) first_failed: AtomicBool,
     /// The binding that came after, if the first is over.
     pub(super) later: RwLock<Option<Bound>>,
+    /// The object, once it is known to be one of a Python program's.
+    pub(super) python: RwLock<Option<PythonProxy>>,
     /// Where the object was last, for when the name service is away.
     pub(super) last_known: RwLock<Option<ObjectUri>>,
     /// Held by whoever looks the object up; the others wait for the outcome. Why the last one failed.
     pub(super) binding: tokio::sync::Mutex<Option<BindError>>,
     /// How often that failed.
     pub(super) failed: AtomicU64,
+}
+
+/// How an object is called.
+pub(super) enum Way {
+    Link(Bound),
+    Python(PythonProxy),
 }
 
 /// What a remote object was made of.
@@ -102,6 +111,12 @@ impl Shared {
             .or_else(|| self.later.read().clone().filter(Bound::is_open))
     }
 
+    /// How the object is called, if that is known.
+    fn way(&self) -> Option<Way> {
+        let python = || self.python.read().clone().map(Way::Python);
+        self.bound().map(Way::Link).or_else(python)
+    }
+
     fn keep(&self, bound: &Bound) {
         if self.first.set(bound.clone()).is_err() {
             *self.later.write() = Some(bound.clone());
@@ -120,12 +135,25 @@ impl Shared {
         }
     }
 
-    /// The binding, made if there is none that works.
-    pub(super) async fn bind(&self) -> Result<Bound, BindError> {
+    /// True once the object is known to be one of a Python program's.
+    pub(super) fn is_python(&self) -> bool {
+        let by_uri = matches!(self.origin, Origin::Uri(Uri::Python(_)));
+        by_uri || self.python.read().is_some()
+    }
+
+    /// Forgets that the object is one of a Python program's, unless its URI says so: its name may lead elsewhere by now.
+    pub(super) fn forget_python(&self) {
+        if !matches!(self.origin, Origin::Uri(Uri::Python(_))) {
+            *self.python.write() = None;
+        }
+    }
+
+    /// How the object is called: over the binding that works, or one that is made.
+    pub(super) async fn bind(&self) -> Result<Way, BindError> {
         let failed_before = self.failed.load(Ordering::Acquire);
         let mut last = self.binding.lock().await;
-        if let Some(bound) = self.bound() {
-            return Ok(bound);
+        if let Some(way) = self.way() {
+            return Ok(way);
         }
         // Somebody tried while this one waited: that answer is this one's too.
         if self.failed.load(Ordering::Acquire) != failed_before
@@ -133,12 +161,12 @@ impl Shared {
         {
             return Err(error.clone());
         }
-        let bound = self.make().await;
-        *last = bound.as_ref().err().cloned();
+        let way = self.make().await;
+        *last = way.as_ref().err().cloned();
         if last.is_some() {
             self.failed.fetch_add(1, Ordering::Release);
         }
-        bound
+        way
     }
 
     /// True for an object that went with its connection.
@@ -147,10 +175,10 @@ impl Shared {
     }
 
     /// Binds an object over the connection that its reference came over.
-    fn bind_held(&self, held: &Held) -> Result<Bound, NotSent> {
+    fn bind_held(&self, held: &Held) -> Result<Way, NotSent> {
         let bound = held.link().bind(&self.wanted(&held.object(), 0))?;
         self.keep(&bound);
-        Ok(bound)
+        Ok(Way::Link(bound))
     }
 
     fn wanted(&self, object: &str, incarnation: u64) -> Bind {
@@ -164,7 +192,7 @@ impl Shared {
     }
 
     /// Looks the object up, connects and binds it.
-    async fn make(&self) -> Result<Bound, BindError> {
+    async fn make(&self) -> Result<Way, BindError> {
         let uri = match &self.origin {
             Origin::Uri(uri) => uri,
             Origin::Held(held) => return self.bind_held(held).map_err(BindError::Link),
@@ -182,7 +210,7 @@ impl Shared {
             // Who knows the object already does not need the name service.
             Err(e @ (ResolveError::Away(_) | ResolveError::Call(_))) => {
                 match self.last_known.read().clone() {
-                    Some(known) => vec![known],
+                    Some(known) => vec![Found::Object(known)],
                     None => return Err(BindError::Resolve(e)),
                 }
             }
@@ -191,6 +219,14 @@ impl Shared {
         let peers = self.peers.clone().unwrap_or_else(Peers::current);
         let mut last = None;
         for candidate in candidates {
+            let candidate = match candidate {
+                Found::Object(candidate) => candidate,
+                Found::Python(uri) => {
+                    let python = PythonProxy::of(uri);
+                    *self.python.write() = Some(python.clone());
+                    return Ok(Way::Python(python));
+                }
+            };
             match peers.link(&candidate.address).await {
                 Ok(link) => {
                     let incarnation = candidate.incarnation.unwrap_or(0);
@@ -198,7 +234,7 @@ impl Shared {
                     let bound = link.bind(&bind).map_err(BindError::Link)?;
                     self.keep(&bound);
                     *self.last_known.write() = Some(candidate);
-                    return Ok(bound);
+                    return Ok(Way::Link(bound));
                 }
                 Err(e) => last = Some(e),
             }

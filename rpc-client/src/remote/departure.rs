@@ -6,23 +6,25 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use farcall_shared::error::{CallError, NotSent, Unknown};
-use farcall_shared::link::{Bound, Departed, InFlight, Mode, Posted, Prepared};
+use farcall_shared::link::{Bound, Departed, Mode, Posted, Prepared};
+use farcall_shared::object::Encoded;
 use tokio::time::Instant;
 
 use super::attempts::Attempts;
-use super::gathering::{Gathered, Gathering, Wanted};
-use super::{Remote, Selected};
+use super::binding::Way;
+use super::gathering::{Gathered, Gathering, Gone, Wanted};
+use super::{Remote, Selected, python};
 
 /// What error texts call a batch where they name a method otherwise.
-const A_BATCH: &str = "a batch";
+pub(super) const A_BATCH: &str = "a batch";
 
 /// Ends when calls without replies are on their way.
 pub(crate) type Sending = Pin<Box<dyn Future<Output = Result<(), CallError>> + Send>>;
 
 /// The calls of a batch on their way. Whatever becomes of it, everybody who waits for one of them is told.
-struct Leaving {
-    calls: Vec<Gathered>,
-    in_flight: Vec<Option<InFlight>>,
+pub(super) struct Leaving {
+    pub(super) calls: Vec<Gathered>,
+    pub(super) in_flight: Vec<Gone>,
     /// Why those that are not in flight never will be.
     error: CallError,
 }
@@ -96,12 +98,17 @@ impl Remote {
             leaving.thin_out();
             let bound = match self.shared().bound() {
                 Some(bound) => bound,
-                None => self.bind_within(attempts.end, &batch).await?,
+                None => match self.bind_within(attempts.end, &batch).await? {
+                    Way::Link(bound) => bound,
+                    Way::Python(python) => {
+                        return self.depart_to_python(mode, &python, leaving).await;
+                    }
+                },
             };
             let calls = leaving.prepared(began.elapsed());
             let reason = match bound.depart(mode, &calls) {
                 Ok(Departed { posted, calls }) => {
-                    leaving.in_flight = calls;
+                    leaving.in_flight = calls.into_iter().map(Gone::from).collect();
                     let posted = bound.posted(posted);
                     match tokio::time::timeout_at(attempts.end, posted).await {
                         Ok(Ok(())) => return Ok(()),
@@ -160,8 +167,10 @@ impl Remote {
             let post = |bound: &Bound, left| {
                 bound.post_written(call.prepared(call.within.saturating_sub(left)))
             };
-            self.deliver(&call.method, call.within, post).await?;
-            in_flight.push(None);
+            let encode = || call.encoded(python::CODEC);
+            let delivered = self.deliver(&call.method, call.within, encode, post);
+            delivered.await?;
+            in_flight.push(Gone::Unanswered);
         }
         Ok(())
     }
@@ -171,6 +180,7 @@ impl Remote {
         &self,
         method: &Selected,
         within: Duration,
+        encode: impl Fn() -> Result<Encoded, NotSent>,
         post: impl Fn(&Bound, Duration) -> Result<Posted, NotSent>,
     ) -> Result<(), CallError> {
         self.travels(method)?;
@@ -178,7 +188,14 @@ impl Remote {
         loop {
             let bound = match self.shared().bound() {
                 Some(bound) => bound,
-                None => self.bind_within(attempts.end, method).await?,
+                None => match self.bind_within(attempts.end, method).await? {
+                    Way::Link(bound) => bound,
+                    Way::Python(python) => {
+                        let written = encode().map_err(self.not_sent(method))?;
+                        let left = attempts.left();
+                        return self.send_to_python(&python, method, written, left).await;
+                    }
+                },
             };
             let posted = match post(&bound, attempts.left()) {
                 Ok(posted) => bound.posted(posted).await,

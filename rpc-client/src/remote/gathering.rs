@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use farcall_shared::error::{CallError, NotSent, Unknown};
 use farcall_shared::link::{InFlight, Prepared, Written};
+use farcall_shared::object::Encoded;
 use farcall_shared::wire::codec::{Codec, DecodeError};
 use parking_lot::Mutex;
 use serde::Serialize;
 
 use super::binding::Origin;
+use super::python::{self, Answered};
 use super::{At, First, Remote, Selected};
 
 /// Where the calls of an object's proxy go instead of to the object.
@@ -44,6 +46,7 @@ struct Calls {
 #[derive(Debug)]
 pub(super) struct Gathered {
     pub(super) method: Selected,
+    codec: Codec,
     arguments: Written,
     pub(super) within: Duration,
     oneway: bool,
@@ -64,8 +67,24 @@ enum Stage {
     Left,
 }
 
-/// The call in flight, nothing for a one-way call, or why it was not sent.
-type Departure = Result<Option<InFlight>, CallError>;
+/// What became of a call that was sent.
+#[derive(Debug)]
+pub(super) enum Gone {
+    /// It has no reply.
+    Unanswered,
+    InFlight(InFlight),
+    /// It came back already, from Python.
+    Answered(Result<Answered, CallError>),
+}
+
+impl From<Option<InFlight>> for Gone {
+    fn from(call: Option<InFlight>) -> Self {
+        call.map_or(Self::Unanswered, Self::InFlight)
+    }
+}
+
+/// What became of a call, or why it was not sent.
+type Departure = Result<Gone, CallError>;
 
 impl Gathering {
     fn new(wanted: Wanted) -> Self {
@@ -136,6 +155,15 @@ impl Gathered {
             within: self.within.saturating_sub(gone),
             oneway: self.oneway,
         }
+    }
+
+    /// Its arguments, as far as they are written so.
+    pub(super) fn encoded(&self, codec: Codec) -> Result<Encoded, NotSent> {
+        if self.codec != codec {
+            let text = "it was made before it was known that the object is one of Python's: connect the proxy first";
+            return Err(NotSent::Unsupported(text.into()));
+        }
+        self.arguments.encoded()
     }
 
     /// True when nobody waits for it any more.
@@ -223,8 +251,10 @@ impl Remote {
                 return self.go_on(method, arguments, read, First::NotBound).await;
             };
             drop(arguments);
-            let Some(mut call) = departure? else {
-                return Err(self.unanswered(&method));
+            let mut call = match departure? {
+                Gone::InFlight(call) => call,
+                Gone::Answered(answered) => return self.read_answer(&method, answered?, read),
+                Gone::Unanswered => return Err(self.unanswered(&method)),
             };
             let mut ended = (&mut call).await;
             self.note_reply(&mut ended);
@@ -267,10 +297,14 @@ impl Remote {
             target: self.target(method),
             reason,
         };
-        let arguments =
-            Written::new(self.shared().codec, arguments, self.notes()).map_err(not_sent)?;
+        let codec = match self.shared().is_python() {
+            true => python::CODEC,
+            false => self.shared().codec,
+        };
+        let arguments = Written::new(codec, arguments, self.notes()).map_err(not_sent)?;
         Ok(gathering.add(Gathered {
             method: method.clone(),
+            codec,
             arguments,
             within: self.deadline,
             oneway: reply == Reply::None || gathering.is_unanswered(),

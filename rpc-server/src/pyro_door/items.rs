@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use farcall_shared::descriptor::Runs;
 use farcall_shared::error::{CallError, Failure};
+use farcall_shared::pyro::fit::item_type;
 use farcall_shared::pyro::payload::Exception;
 use farcall_shared::shape::Type;
 use farcall_shared::streaming::Streaming;
@@ -60,19 +61,5 @@ fn exception(error: &CallError) -> Exception {
         } => Exception::builtin("RuntimeError", text.as_str()),
         CallError::Failed { reason, .. } => Exception::builtin("RuntimeError", reason.to_string()),
         other => Exception::pyro("PyroError", other.to_string()),
-    }
-}
-
-/// The type of a stream's items, which stands beside its place.
-fn item_type(ty: &Type) -> &Type {
-    match ty {
-        Type::Newtype { inner, .. } => match &**inner {
-            Type::Tuple(parts) => match parts.last() {
-                Some(Type::Option(item)) => item,
-                _ => &Type::Any,
-            },
-            _ => &Type::Any,
-        },
-        _ => &Type::Any,
     }
 }

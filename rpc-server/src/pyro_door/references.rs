@@ -45,15 +45,8 @@ fn local(core: &Core, reference: &Reference) -> Option<Reference> {
 
 /// The proxy of an object that a URI leads to; farcall's own daemons answer Python at the same address.
 pub(super) fn proxy(uri: &str) -> PyValue {
-    let python = match uri.parse() {
-        Ok(Uri::Object(native)) => Some(PyroUri::Object {
-            object: native.object,
-            address: native.address,
-        }),
-        _ => uri.parse().ok(),
-    };
-    match python {
-        Some(uri) => Proxy::new(uri, Metadata::default()).into_value(),
-        None => uri.into(),
+    match uri.parse::<Uri>() {
+        Ok(uri) => Proxy::new(PyroUri::of(&uri), Metadata::default()).into_value(),
+        Err(_) => uri.into(),
     }
 }

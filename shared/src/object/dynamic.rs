@@ -191,6 +191,11 @@ impl<'de> Visitor<'de> for ArgumentsVisitor {
         f.write_str("arguments as an array or a map")
     }
 
+    /// What a method without arguments takes.
+    fn visit_unit<E: serde::de::Error>(self) -> Result<Arguments, E> {
+        Ok(Arguments::default())
+    }
+
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Arguments, A::Error> {
         let mut arguments = Arguments::default();
         while let Some(value) = seq.next_element()? {

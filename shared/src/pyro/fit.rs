@@ -55,3 +55,18 @@ fn shown(value: &PyValue) -> String {
         other => other.type_name().to_owned(),
     }
 }
+
+/// The type of the items of a stream of this type, which stands beside the stream's place.
+#[must_use]
+pub fn item_type(ty: &Type) -> &Type {
+    match ty {
+        Type::Newtype { inner, .. } => match &**inner {
+            Type::Tuple(parts) => match parts.last() {
+                Some(Type::Option(item)) => item,
+                _ => &Type::Any,
+            },
+            _ => &Type::Any,
+        },
+        _ => &Type::Any,
+    }
+}

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use super::payload::PayloadError;
 use super::value::{PyValue, dict};
-use crate::uri::{Address, MAX_URI_BYTES};
+use crate::uri::{Address, MAX_URI_BYTES, MetaUri, NameUri, ObjectUri, Uri};
 
 /// The port of a name server, where a URI gives none.
 pub const NAME_SERVER_PORT: u16 = 9090;
@@ -171,6 +171,27 @@ impl fmt::Display for PyroUri {
 }
 
 impl PyroUri {
+    /// True for text that begins with one of Pyro's schemes, whatever comes behind it.
+    #[must_use]
+    pub fn has_scheme(uri: &str) -> bool {
+        let scheme = uri.split_once(':').map(|(scheme, _)| scheme);
+        let is = |scheme: &str, known: &str| scheme.eq_ignore_ascii_case(known);
+        scheme.is_some_and(|it| is(it, "PYRO") || is(it, "PYRONAME") || is(it, "PYROMETA"))
+    }
+
+    /// Where Python finds what a URI of farcall's leads to: daemons answer both at the same address, and so does `ns`.
+    #[must_use]
+    pub fn of(uri: &Uri) -> Self {
+        match uri.clone() {
+            Uri::Object(ObjectUri {
+                object, address, ..
+            }) => Self::Object { object, address },
+            Uri::Name(NameUri { name, names }) => Self::Name { name, names },
+            Uri::Meta(MetaUri { tags, names }) => Self::Meta { tags, names },
+            Uri::Python(uri) => uri,
+        }
+    }
+
     /// The name of the class, as it is on the wire.
     pub const CLASS: &str = "Pyro5.core.URI";
 

@@ -1,5 +1,6 @@
 //! Clients that speak Pyro5's protocol: what every object offers them, and what those get that break it.
 
+mod callers;
 mod hostile;
 mod objects;
 mod python;

@@ -22,6 +22,7 @@ use crate::error::NotSent;
 use crate::wire::codec::Codec;
 use crate::wire::frame::flow::{SEQUENCE_HEADER_BYTES, begin_sequence};
 use crate::wire::frame::{self, CallFrame, LENGTH_BYTES, flag};
+use crate::object::Encoded;
 use crate::wire::frames::{Frames, Lent};
 
 /// Arguments that are written, for any connection, and what travels with them.
@@ -73,6 +74,22 @@ impl Written {
             at: before + lent.at,
             data: lent.data.clone(),
         }));
+    }
+
+    /// What was written, for whoever sends it by other means.
+    ///
+    /// # Errors
+    /// Disconnected when streams in it went with an earlier attempt.
+    pub fn encoded(&self) -> Result<Encoded, NotSent> {
+        let mut frames = Frames::default();
+        self.put(&mut frames);
+        frames.count();
+        let mut attachments = self.take(false)?;
+        attachments.retain(|attachment| !matches!(attachment, Attachment::Notes(_)));
+        Ok(Encoded {
+            frames,
+            attachments,
+        })
     }
 
     /// What they refer to, and behind that what is said beside them. References stay for another attempt.

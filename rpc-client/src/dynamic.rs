@@ -15,8 +15,8 @@ use farcall_shared::value::Value;
 use farcall_shared::wire::codec::Codec;
 
 use crate::batch::{Added, Batch};
-use crate::remote::{ConnectError, Remote, Selected};
 use crate::python::PythonProxy;
+use crate::remote::{ConnectError, Remote, Selected};
 use crate::resolve::{Found, resolve};
 
 /// A remote object whose methods are called by name.

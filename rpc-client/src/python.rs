@@ -20,8 +20,8 @@ use farcall_shared::uri::Uri;
 use tokio::sync::Mutex;
 
 pub use batch::PythonBatch;
-use connection::{Connection, Fault, Sent};
 pub(crate) use connection::{Answer, Given};
+use connection::{Connection, Fault, Sent};
 pub use error::PythonError;
 pub use items::PythonStream;
 
@@ -189,7 +189,9 @@ impl PythonProxy {
         match self.given(made(method, positional, keywords), 0).await? {
             Given::Items(id) => Ok(PythonStream::new(self, id)),
             Given::Raised(exception) => Err(self.raised(exception)),
-            Given::Value(_) | Given::Nothing => Err(self.kind("no iterator", "call it with `call`")),
+            Given::Value(_) | Given::Nothing => {
+                Err(self.kind("no iterator", "call it with `call`"))
+            }
         }
     }
 

@@ -90,7 +90,8 @@ impl Connection {
         let connected = greeted.map_err(|why| {
             NotSent::Unreachable(format!("no Pyro daemon answers at {address}: {why}"))
         })?;
-        let refused = |why| NotSent::Unreachable(format!("{address} refused the connection: {why}"));
+        let refused =
+            |why| NotSent::Unreachable(format!("{address} refused the connection: {why}"));
         connection.metadata = connected.map_err(refused)?;
         Ok(connection)
     }

@@ -72,7 +72,9 @@ impl Cursor {
             }
             Ok(Given::Items(_) | Given::Nothing) => {
                 self.id = None;
-                Some(Err(self.proxy.kind("no item", "the daemon broke its rules")))
+                Some(Err(self
+                    .proxy
+                    .kind("no item", "the daemon broke its rules")))
             }
         }
     }

@@ -14,10 +14,7 @@ use crate::resolve::names_address;
 const NAME_SERVER: &str = "Pyro.NameServer";
 
 /// The id and the address of the object that a URI leads to.
-pub(super) async fn locate(
-    uri: &PyroUri,
-    within: Duration,
-) -> Result<(String, Address), NotSent> {
+pub(super) async fn locate(uri: &PyroUri, within: Duration) -> Result<(String, Address), NotSent> {
     let found = match uri {
         PyroUri::Object { object, address } => return Ok((object.clone(), address.clone())),
         PyroUri::Name { name, names } => by_name(name, names.as_ref(), within).await,

@@ -27,7 +27,7 @@ use serde::Serialize;
 use super::departure::{A_BATCH, Leaving};
 use super::gathering::Gone;
 use super::{At, ConnectError, Remote, Selected};
-use crate::python::{Given, PythonError, PythonStream, PythonProxy, Raised};
+use crate::python::{Given, PythonError, PythonProxy, PythonStream, Raised};
 
 /// How values are written between farcall's types and Python's: it says what they are.
 pub(super) const CODEC: Codec = Codec::MessagePack;

@@ -19,10 +19,10 @@ use super::Mode;
 use crate::attach::{self, Attachment};
 use crate::context::{self, Notes, Trace};
 use crate::error::NotSent;
+use crate::object::Encoded;
 use crate::wire::codec::Codec;
 use crate::wire::frame::flow::{SEQUENCE_HEADER_BYTES, begin_sequence};
 use crate::wire::frame::{self, CallFrame, LENGTH_BYTES, flag};
-use crate::object::Encoded;
 use crate::wire::frames::{Frames, Lent};
 
 /// Arguments that are written, for any connection, and what travels with them.

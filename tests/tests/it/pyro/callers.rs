@@ -60,8 +60,18 @@ impl PythonObject for Bench {
     fn members(&self) -> Members {
         Members::of("Bench")
             .with_methods([
-                "add", "divide", "divide_or_say", "divide_or_name", "divide_or_fail", "text", "count_to",
-                "count_then_fail", "bumps", "fetch", "call_back", "noted",
+                "add",
+                "divide",
+                "divide_or_say",
+                "divide_or_name",
+                "divide_or_fail",
+                "text",
+                "count_to",
+                "count_then_fail",
+                "bumps",
+                "fetch",
+                "call_back",
+                "noted",
             ])
             .with_oneway(["bump"])
             .with_attributes(["level"])
@@ -165,7 +175,11 @@ async fn what_does_not_fit_says_so() {
     let (_house, uri) = bench().await;
     let bench = soon(CounterProxy::connect(&uri)).await.unwrap();
     let unreadable = soon(bench.text()).await;
-    assert_ends(unreadable, "Failed(Unreadable)", &["it must be i64, not str"]);
+    assert_ends(
+        unreadable,
+        "Failed(Unreadable)",
+        &["it must be i64, not str"],
+    );
     let absent = soon(bench.absent()).await;
     assert_ends(absent, "Rejected(UnknownMethod)", &["offers no 'absent'"]);
     assert_eq!(soon(bench.add(1, 1)).await, Ok(2));
@@ -182,7 +196,10 @@ async fn iterators_are_streams() {
     assert_eq!(soon(broken.next()).await, Some(Ok(1)));
     assert_eq!(soon(broken.next()).await, Some(Ok(2)));
     let end = soon(broken.next()).await.unwrap().unwrap_err();
-    assert!(end.to_string().contains("ValueError: stream broke"), "{end}");
+    assert!(
+        end.to_string().contains("ValueError: stream broke"),
+        "{end}"
+    );
     assert_eq!(soon(broken.next()).await, None);
     // Other calls go on while a stream is open.
     let mut open = soon(bench.count_to(1_000)).await.unwrap();
@@ -264,7 +281,10 @@ async fn callers_without_types_call_by_name_and_look_at_attributes() {
     let (_house, uri) = bench().await;
     let bench = soon(DynamicProxy::connect(&uri)).await.unwrap();
     let arguments = || Arguments::positional([Value::from(2), Value::from(3)]);
-    assert_eq!(soon(bench.call("add", arguments())).await, Ok(Value::from(5)));
+    assert_eq!(
+        soon(bench.call("add", arguments())).await,
+        Ok(Value::from(5))
+    );
     let mut batch = bench.batch();
     let sum = batch.call("add", arguments());
     soon(batch.send()).await.unwrap();
@@ -285,7 +305,9 @@ async fn callers_without_types_call_by_name_and_look_at_attributes() {
 async fn metadata_of_four_characters_is_an_annotation() {
     let (_house, uri) = bench().await;
     let bench = soon(CounterProxy::connect(&uri)).await.unwrap();
-    let bench = bench.with_metadata("NOTE", "psst").with_metadata("longer", "x");
+    let bench = bench
+        .with_metadata("NOTE", "psst")
+        .with_metadata("longer", "x");
     let (noted, back) =
         farcall::metadata_of(&bench, |bench| async move { bench.noted().await }).await;
     assert_eq!(noted, Ok("psst".to_owned()));

@@ -236,7 +236,6 @@ impl PythonProxy {
     }
 
     /// A batch of calls of this object: none yet.
-    #[must_use]
     pub fn batch(&self) -> PythonBatch {
         PythonBatch::new(self)
     }

@@ -61,7 +61,7 @@ impl Cursor {
         let id = self.id.as_deref()?;
         let asked = of_daemon(&self.proxy, NEXT_ITEM, id).await;
         match asked {
-            Ok(Given::Value(item)) => return Some(Ok(item)),
+            Ok(Given::Value(item)) => Some(Ok(item)),
             Err(error) => {
                 self.id = None;
                 Some(Err(error))

@@ -1109,15 +1109,56 @@ pub mod python {
     //! let daemon = Daemon::bind("localhost:0").await?;
     //! daemon.register("shelf", Shelf.serve())?;
     //!
-    //! // The reverse: an object that Python hosts, here the one above.
-    //! use farcall::python::PythonProxy;
-    //! let shelf = PythonProxy::new(&format!("PYRO:shelf@{}", daemon.address()))?;
-    //! let loud = [("loud".to_owned(), true.into())];
-    //! assert_eq!(shelf.call("label", ["vase".into()], loud).await?, "VASE".into());
+    //! # let uri = format!("PYRO:shelf@{}", daemon.address());
+    //! # let shelf = farcall::python::PythonProxy::new(&uri)?;
+    //! # let loud = [("loud".to_owned(), true.into())];
+    //! # assert_eq!(shelf.call("label", ["vase".into()], loud).await?, "VASE".into());
     //! # daemon.shutdown().await;
     //! # Ok(())
     //! # }
     //! ```
+    //!
+    //! # Objects that Python hosts
+    //!
+    //! A `PYRO:`, `PYRONAME:` or `PYROMETA:` URI leads to an object of a Python daemon, and so does a name that a Python program
+    //! registered. A contract describes what Rust wants of it; only the methods that are called need be in it:
+    //!
+    //! ```no_run
+    //! use farcall::python::Raised;
+    //! use farcall::Streaming;
+    //!
+    //! #[farcall::remote]
+    //! trait Bench {
+    //!     async fn add(&self, a: i64, b: i64) -> i64;
+    //!     async fn divide(&self, a: i64, b: i64) -> Result<i64, Raised>; // class, arguments and traceback
+    //!     async fn count_to(&self, n: u32) -> Streaming<u32>; // a generator
+    //!     #[oneway]
+    //!     async fn bump(&self);
+    //! }
+    //!
+    //! # async fn example() -> anyhow::Result<()> {
+    //! let bench = BenchProxy::connect("PYRONAME:bench@localhost:9090").await?;
+    //! assert_eq!(bench.add(2, 3).await?, 5);
+    //! if let Err(raised) = bench.divide(1, 0).await? {
+    //!     eprintln!("{raised}\n{}", raised.traceback.concat());
+    //! }
+    //! let mut numbers = bench.count_to(3).await?;
+    //! while let Some(number) = numbers.next().await {
+    //!     println!("{}", number?);
+    //! }
+    //! # Ok(()) }
+    //! ```
+    //!
+    //! Results are made to fit the contract's types, by the table above read from right to left; what does not fit is an error
+    //! that names both types. An exception is the `Err` of a `Result` as [`Raised`](crate::python::Raised), as its text (`String`), or
+    //! as the variant of an enum that is called like its class; without a `Result` the call ends as
+    //! [`Failure::Raised`](crate::error::Failure::Raised). Batches travel in one message; since Python stops at the first exception, one
+    //! that goes on is sent in parts. Objects arrive as proxies. One of yours goes to Python when it is registered in a daemon, as a
+    //! proxy that was connected to its URI. Metadata with keys of four characters are annotations.
+    //!
+    //! Python's connections carry one call at a time: proxies that were cloned wait for each other, those that were connected
+    //! anew do not. [`PythonProxy`](crate::python::PythonProxy) calls with Python's own values, keyword arguments and attributes,
+    //! and with any of the serializers.
 }
 
 pub mod tarpc {

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::bail;
 use farcall_shared::names::{Mode, Registration, Selector};
+use farcall_shared::pyro::uri::PyroUri;
 use farcall_shared::uri::Uri;
 use serde_json::json;
 
@@ -37,9 +38,13 @@ pub(super) async fn lookup(names: &Names, out: Output, name: &str) -> anyhow::Re
 }
 
 pub(super) async fn register(names: &Names, out: Output, wanted: Register) -> anyhow::Result<()> {
-    if !matches!(wanted.uri.parse::<Uri>()?, Uri::Object(_)) {
+    if !matches!(
+        wanted.uri.parse::<Uri>()?,
+        Uri::Object(_) | Uri::Python(PyroUri::Object { .. })
+    ) {
         bail!(
-            "'{}' leads to a name, and a registration must lead to an object; write far:OBJECT@HOST:PORT",
+            "'{}' leads to a name, and a registration must lead to an object; write far:OBJECT@HOST:PORT, or \
+             PYRO:OBJECT@HOST:PORT for one of Python's",
             shortened(&wanted.uri)
         );
     }

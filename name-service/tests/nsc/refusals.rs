@@ -19,8 +19,12 @@ fn bad_input_is_one_line_that_names_the_culprit() {
             &["'far:b' is malformed: it has no '@'"],
         ),
         (
-            &["register", "x", "PYRO:b@h:1"],
-            &["'PYRO:b@h:1'", "Pyro's schemes"],
+            &["register", "x", "PYRO:b@h"],
+            &["'PYRO:b@h' is malformed: it has no port"],
+        ),
+        (
+            &["register", "x", "PYRONAME:b"],
+            &["'PYRONAME:b' leads to a name"],
         ),
         (
             &["register", "x", "farname:b"],

@@ -38,13 +38,17 @@ impl Remote {
         let greeted = python.metadata().await;
         greeted.map(drop).map_err(|error| {
             self.shared().forget_python();
-            ConnectError::Unreachable {
-                uri: self.shared().label.to_string(),
-                why: match error {
-                    PythonError::NotSent { reason, .. } => reason.to_string(),
-                    other => other.to_string(),
-                },
-            }
+            let label = self.shared().label.to_string();
+            let why = match error {
+                PythonError::NotSent { reason, .. } => reason.to_string(),
+                other => other.to_string(),
+            };
+            let leads = python.uri().to_string();
+            let why = match leads == label {
+                true => why,
+                false => format!("it leads to {leads}: {why}"),
+            };
+            ConnectError::Unreachable { uri: label, why }
         })
     }
 

@@ -152,18 +152,21 @@ async fn a_name_that_leads_nowhere_usable_is_refused_with_what_it_leads_to() {
     let service = soon(farcall::names::names_at(names.address()))
         .await
         .unwrap();
-    let registration = Registration {
-        name: "old".into(),
-        uri: "PYRO:obj@localhost:1".into(),
-        metadata: Default::default(),
-        mode: Mode::Exclusive,
-        lease: None,
-    };
-    soon(service.register(registration)).await.unwrap().unwrap();
-    let refused = soon(DeskProxy::connect(&format!(
-        "farname:old@{}",
-        names.address()
-    )))
-    .await;
-    assert_unconnected(refused, &["'old'", "PYRO:obj@localhost:1"]);
+    for (uri, why) in [
+        ("PYRONAME:desk", "it is a name again"),
+        ("http://desk", "its scheme is unknown"),
+        ("PYRO:obj@localhost:1", "nothing is listening"),
+    ] {
+        let registration = Registration {
+            name: "old".into(),
+            uri: uri.into(),
+            metadata: Default::default(),
+            mode: Mode::Replace { expected: None },
+            lease: None,
+        };
+        soon(service.register(registration)).await.unwrap().unwrap();
+        let old = format!("farname:old@{}", names.address());
+        let refused = soon(DeskProxy::connect(&old)).await;
+        assert_unconnected(refused, &["old", uri, why]);
+    }
 }

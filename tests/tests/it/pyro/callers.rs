@@ -336,3 +336,39 @@ async fn a_fleet_may_have_objects_of_pythons() {
     let sums = fleet.map(0..100, |bench, n| async move { bench.add(n, 1).await });
     assert_eq!(soon(sums).await.unwrap(), (1..=100).collect::<Vec<i64>>());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn programs_without_async_code_call_them_too() {
+    let (_house, uri) = bench().await;
+    let calls = tokio::task::spawn_blocking(move || {
+        let bench = CounterBlocking::connect(&uri).unwrap();
+        assert_eq!(bench.add(2, 3), Ok(5));
+        let numbers = farcall::blocking::iter(bench.count_to(3).unwrap());
+        assert_eq!(numbers.map(Result::unwrap).collect::<Vec<_>>(), [1, 2, 3]);
+    });
+    soon(calls).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_daemon_that_says_nothing_ends_at_the_deadline_and_junk_at_once() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("PYRO:bench@{}", listener.local_addr().unwrap());
+    let bench = PythonProxy::new(&uri).unwrap();
+    let hurried = bench.with_deadline(std::time::Duration::from_millis(50));
+    let error = soon(hurried.call("add", [], [])).await.unwrap_err();
+    assert!(matches!(error, PythonError::NotSent { .. }), "{error}");
+    drop(listener.accept().await.unwrap());
+    for junk in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], &[b'P'; 1000], b""] {
+        let junk_then_end = async {
+            let (mut peer, _) = listener.accept().await.unwrap();
+            tokio::io::AsyncWriteExt::write_all(&mut peer, junk)
+                .await
+                .unwrap();
+        };
+        let bench = PythonProxy::new(&uri).unwrap();
+        let (error, ()) =
+            soon(async { tokio::join!(bench.call("add", [], []), junk_then_end) }).await;
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("no Pyro daemon answers at"), "{error}");
+    }
+}

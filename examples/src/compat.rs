@@ -3,6 +3,7 @@
 mod attributes;
 mod calls;
 mod failing;
+mod numbers;
 mod spawned;
 mod values;
 
@@ -11,19 +12,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use farcall::python::{Exception, Members, PyValue, PythonCall, PythonObject, Returned};
 
 /// The object.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Compat {
     level: attributes::Level,
-    bumps: AtomicI64,
-}
-
-impl Default for Compat {
-    fn default() -> Self {
-        Self {
-            level: attributes::Level::default(),
-            bumps: AtomicI64::new(0),
-        }
-    }
+    bumps: attributes::Bumps,
 }
 
 impl PythonObject for Compat {
@@ -67,11 +59,11 @@ impl PythonObject for Compat {
             "bump" => calls::bump(call, &self.bumps).await.map(Returned::from),
             "bumps" => {
                 let [] = call.arguments([])?;
-                Ok(self.bumps.load(Ordering::SeqCst).into())
+                Ok(self.bumps.get().into())
             }
             "reset_bumps" => {
                 let [] = call.arguments([])?;
-                self.bumps.store(0, Ordering::SeqCst);
+                self.bumps.reset();
                 Ok(PyValue::None.into())
             }
             "count_to" => calls::count(call, None),
@@ -102,7 +94,8 @@ impl PythonObject for Compat {
         match name {
             "level" => self.level.set(value),
             _ => {
-                let text = format!("property '{name}' of 'CompatObject' object has no setter");
+                let text =
+                    format!("attempt to access unexposed or unknown remote attribute '{name}'");
                 Err(Exception::builtin("AttributeError", text))
             }
         }
@@ -128,11 +121,20 @@ fn type_error(text: impl Into<String>) -> Exception {
     Exception::builtin("TypeError", text.into())
 }
 
-/// A whole number, as an argument of this name.
+fn unsupported(operator: &str, a: &PyValue, b: &PyValue) -> Exception {
+    let (a, b) = (a.type_name(), b.type_name());
+    type_error(format!(
+        "unsupported operand type(s) for {operator}: '{a}' and '{b}'"
+    ))
+}
+
+/// A whole number, as an argument of this name; the nearest that there is in so many bits.
 fn int(value: &PyValue, name: &str) -> Result<i128, Exception> {
     match value {
         PyValue::Int(number) => Ok(*number),
         PyValue::Bool(value) => Ok((*value).into()),
+        PyValue::Big(number) if number.as_str().starts_with('-') => Ok(i128::MIN),
+        PyValue::Big(_) => Ok(i128::MAX),
         other => Err(type_error(format!(
             "argument '{name}' must be int, not {}",
             other.type_name()

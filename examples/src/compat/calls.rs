@@ -1,10 +1,9 @@
 //! Methods that wait, stream, or look at what travels beside the call.
 
-use std::sync::atomic::{AtomicI64, Ordering};
-
 use farcall::python::{Exception, Proxy, PyValue, PythonCall, PythonError, PythonProxy, Returned};
 use futures_util::stream;
 
+use super::attributes::Bumps;
 use super::{int, seconds};
 
 pub(super) async fn nap(call: PythonCall) -> Result<PyValue, Exception> {
@@ -13,15 +12,13 @@ pub(super) async fn nap(call: PythonCall) -> Result<PyValue, Exception> {
     Ok(time)
 }
 
-pub(super) async fn bump(call: PythonCall, bumps: &AtomicI64) -> Result<PyValue, Exception> {
+pub(super) async fn bump(call: PythonCall, bumps: &Bumps) -> Result<PyValue, Exception> {
     let [by, delay] = call.arguments([("by", Some(1.into())), ("delay", Some(0.0.into()))])?;
-    let by = i64::try_from(int(&by, "by")?).unwrap_or(i64::MAX);
     let delay = seconds(&delay, "delay")?;
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
-    bumps.fetch_add(by, Ordering::SeqCst);
-    Ok(PyValue::None)
+    bumps.add(by).map(|()| PyValue::None)
 }
 
 /// The numbers from 1 to the argument, and then an error, if there is one.

@@ -2,7 +2,8 @@
 
 use farcall::python::{Exception, PyValue, PythonCall};
 
-use super::type_error;
+use super::numbers::Number;
+use super::unsupported;
 
 /// What `fail` raises of Python's own classes.
 const BUILTINS: [&str; 10] = [
@@ -48,55 +49,10 @@ fn raised(kind: &str, message: PyValue) -> Exception {
     }
 }
 
-/// Floor division.
 fn divide(a: &PyValue, b: &PyValue) -> Result<PyValue, Exception> {
-    let zero = |text: &str| Exception::builtin("ZeroDivisionError", text);
-    match (number(a)?, number(b)?) {
-        (Number::Int(_), Number::Int(0)) => Err(zero("integer division or modulo by zero")),
-        (Number::Int(a), Number::Int(b)) => {
-            let quotient = a.checked_div_euclid(b).ok_or_else(overflow)?;
-            // Euclid's quotient is the floor where the divisor is positive.
-            let floor = if b < 0 && a.rem_euclid(b) != 0 {
-                quotient - 1
-            } else {
-                quotient
-            };
-            Ok(PyValue::Int(floor))
-        }
-        (a, b) => match b.as_float() {
-            0.0 => Err(zero("float floor division by zero")),
-            b => Ok(PyValue::Float((a.as_float() / b).floor())),
-        },
-    }
-}
-
-fn overflow() -> Exception {
-    Exception::builtin("OverflowError", "the result has more than 128 bits")
-}
-
-#[derive(Clone, Copy)]
-enum Number {
-    Int(i128),
-    Float(f64),
-}
-
-impl Number {
-    fn as_float(self) -> f64 {
-        match self {
-            Self::Int(number) => number as f64,
-            Self::Float(number) => number,
-        }
-    }
-}
-
-fn number(value: &PyValue) -> Result<Number, Exception> {
-    match value {
-        PyValue::Int(number) => Ok(Number::Int(*number)),
-        PyValue::Bool(value) => Ok(Number::Int((*value).into())),
-        PyValue::Float(number) => Ok(Number::Float(*number)),
-        other => Err(type_error(format!(
-            "unsupported operand type(s) for //: '{}'",
-            other.type_name()
-        ))),
-    }
+    let quotient = match (Number::of(a), Number::of(b)) {
+        (Some(a), Some(b)) => a.floor_divide(b)?,
+        _ => None,
+    };
+    quotient.ok_or_else(|| unsupported("//", a, b))
 }

@@ -2,7 +2,8 @@
 
 use farcall::python::{Exception, PyValue, PythonCall};
 
-use super::{int, type_error};
+use super::numbers::Number;
+use super::{int, type_error, unsupported};
 
 /// The largest blob or text that is made on demand, in bytes.
 const MAX_MADE: i128 = 100 << 20;
@@ -50,7 +51,7 @@ pub(super) fn call(call: PythonCall) -> Result<PyValue, Exception> {
         }
         "__getitem__" => {
             let [place] = call.arguments([("i", None)])?;
-            item(int(&place, "i")?)
+            item(&place)
         }
         _ => without_arguments(call),
     }
@@ -67,14 +68,10 @@ fn without_arguments(call: PythonCall) -> Result<PyValue, Exception> {
     })
 }
 
-fn add(a: PyValue, b: PyValue) -> Result<PyValue, Exception> {
-    let (left, right) = (a.type_name(), b.type_name());
-    let number = |value: &PyValue| match value {
-        PyValue::Int(number) => Some(*number as f64),
-        PyValue::Bool(value) => Some(f64::from(u8::from(*value))),
-        PyValue::Float(number) => Some(*number),
-        _ => None,
-    };
+pub(super) fn add(a: PyValue, b: PyValue) -> Result<PyValue, Exception> {
+    if let (Some(a), Some(b)) = (Number::of(&a), Number::of(&b)) {
+        return a.add(b);
+    }
     match (a, b) {
         (PyValue::Str(a), PyValue::Str(b)) => Ok((a + &b).into()),
         (PyValue::List(mut a), PyValue::List(b)) => {
@@ -89,18 +86,12 @@ fn add(a: PyValue, b: PyValue) -> Result<PyValue, Exception> {
             a.extend(b);
             Ok(PyValue::Bytes(a))
         }
-        (a @ (PyValue::Int(_) | PyValue::Bool(_)), b @ (PyValue::Int(_) | PyValue::Bool(_))) => {
-            let sum = int(&a, "a")?.checked_add(int(&b, "b")?);
-            let over = || Exception::builtin("OverflowError", "the sum has more than 128 bits");
-            sum.map(PyValue::Int).ok_or_else(over)
+        (a @ (PyValue::Str(_) | PyValue::List(_) | PyValue::Tuple(_)), b) => {
+            let (left, right) = (a.type_name(), b.type_name());
+            let text = format!("can only concatenate {left} (not \"{right}\") to {left}");
+            Err(type_error(text))
         }
-        (a, b) => match (number(&a), number(&b)) {
-            (Some(a), Some(b)) => Ok(PyValue::Float(a + b)),
-            _ => {
-                let text = format!("unsupported operand type(s) for +: '{left}' and '{right}'");
-                Err(type_error(text))
-            }
-        },
+        (a, b) => Err(unsupported("+", &a, &b)),
     }
 }
 
@@ -123,7 +114,13 @@ fn size(data: &PyValue) -> Result<PyValue, Exception> {
     }
 }
 
-fn item(place: i128) -> Result<PyValue, Exception> {
+fn item(place: &PyValue) -> Result<PyValue, Exception> {
+    let place = int(place, "i").map_err(|_| {
+        let found = place.type_name();
+        type_error(format!(
+            "list indices must be integers or slices, not {found}"
+        ))
+    })?;
     let items = ["zero", "one", "two"];
     let from_end = if place < 0 { place + 3 } else { place };
     let found = usize::try_from(from_end).ok();

@@ -1,6 +1,7 @@
 //! How calls that failed look to Python: its classes for farcall's outcomes.
 
 use farcall_shared::pyro::payload::{Exception, PayloadError, PutError};
+use farcall_shared::pyro::{EncodeError, Serializer};
 use farcall_shared::wire::status::{Refusal, Status};
 
 /// The exception for a call that brought no value.
@@ -34,6 +35,15 @@ pub(super) fn unreadable(error: &PayloadError) -> Exception {
 
 /// For a reply that could not be written.
 pub(super) fn unwritable(error: &PutError) -> Exception {
+    if let PutError::Encode(EncodeError::Key {
+        serializer: Serializer::Msgpack,
+        what,
+    }) = error
+    {
+        // What Python's client says itself where a daemon sends it such a key.
+        let text = format!("{what} is not allowed for map key when strict_map_key=True");
+        return Exception::builtin("ValueError", text);
+    }
     Exception::pyro("SerializeError", error.to_string())
 }
 

@@ -136,7 +136,6 @@ impl Target {
 
     /// The Python object, if it offers this attribute.
     fn with_attribute(&self, name: &str) -> Result<&Arc<dyn Dynamic>, Exception> {
-        names::check(name)?;
         match self {
             Self::Python(object) if object.members().attributes.iter().any(|it| it == name) => {
                 Ok(object)

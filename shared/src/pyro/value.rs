@@ -69,7 +69,7 @@ impl PyValue {
     #[must_use]
     pub fn type_name(&self) -> &'static str {
         match self {
-            Self::None => "None",
+            Self::None => "NoneType",
             Self::Bool(_) => "bool",
             Self::Int(_) | Self::Big(_) => "int",
             Self::Float(_) => "float",

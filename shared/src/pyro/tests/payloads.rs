@@ -113,7 +113,7 @@ fn metadata_may_be_missing() {
         );
     }
     let error = Connect::decode(Serializer::Serpent, b"{'handshake':1}").unwrap_err();
-    assert_eq!(error.to_string(), "the object must be str, not None");
+    assert_eq!(error.to_string(), "the object must be str, not NoneType");
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn a_call_of_another_shape_says_what_is_wrong_with_it() {
             "a call must be object, method, arguments and keyword arguments, not tuple",
         ),
         ("(1,'m',(),{})", "the object must be str, not int"),
-        ("('o',None,(),{})", "the method must be str, not None"),
+        ("('o',None,(),{})", "the method must be str, not NoneType"),
         (
             "('o','m',1,{})",
             "the arguments must be a list or a tuple, not int",

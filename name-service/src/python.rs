@@ -2,6 +2,7 @@
 
 mod answers;
 mod broadcast;
+mod patterns;
 mod questions;
 
 use std::collections::BTreeSet;
@@ -12,7 +13,7 @@ use farcall_shared::names::{
 };
 
 use crate::service::Service;
-use answers::{Answered, is_listed};
+use answers::Answered;
 pub(crate) use broadcast::answer_all;
 use questions::{Question, registered_uri, tags, text, type_error};
 
@@ -108,6 +109,10 @@ impl Face {
             _ => return Err(type_error("name must be a str")),
         };
         let metadata = tags(&metadata, "metadata")?;
+        if name == NAME_SERVER {
+            let text = "the name server's own entry cannot be changed";
+            return Err(Exception::pyro("NamingError", text));
+        }
         match self.service.set_metadata(name.clone(), metadata).await {
             Ok(()) => Ok(PyValue::None),
             Err(NameError::Unknown { .. }) => Err(unknown(&name)),
@@ -122,13 +127,13 @@ impl Face {
             ("prefix", nothing()),
             ("regex", nothing()),
         ])?;
-        let mut names: Vec<String> = match Question::first(&name, &prefix, &regex)? {
-            Some(Question::Name(name)) => vec![name],
-            Some(question) => {
-                let found = self.matching(&question).await?;
-                found.into_iter().map(|entry| entry.name).collect()
-            }
-            None => Vec::new(),
+        let mut names: Vec<String> = if let Some(name) = questions::filled(&name) {
+            vec![text(name, "name")?]
+        } else if let Some(question) = Question::first(&prefix, &regex)? {
+            let found = self.matching(question).await?;
+            found.into_iter().map(|entry| entry.name).collect()
+        } else {
+            Vec::new()
         };
         names.dedup();
         let mut count = 0;
@@ -147,20 +152,14 @@ impl Face {
             ("return_metadata", Some(false.into())),
         ])?;
         let (prefix, regex) = (questions::filled(&prefix), questions::filled(&regex));
-        let question = match (prefix, regex) {
-            (Some(_), Some(_)) => {
-                let text = "you can only filter on one thing at a time";
-                return Err(Exception::builtin("ValueError", text));
-            }
-            (None, Some(regex)) => Question::Regex(questions::regex(regex)?),
-            (prefix, None) => Question::Prefix(
-                prefix
-                    .map(|it| text(it, "prefix"))
-                    .transpose()?
-                    .unwrap_or_default(),
-            ),
-        };
-        let entries = self.matching(&question).await?;
+        if prefix.is_some() && regex.is_some() {
+            let text = "you can only filter on one thing at a time";
+            return Err(Exception::builtin("ValueError", text));
+        }
+        let nothing = PyValue::None;
+        let question = Question::first(prefix.unwrap_or(&nothing), regex.unwrap_or(&nothing))?;
+        let all = || Question::Prefix(String::new());
+        let entries = self.matching(question.unwrap_or_else(all)).await?;
         Ok(answers::listed(entries, questions::is_true(&with_tags)))
     }
 
@@ -187,15 +186,20 @@ impl Face {
     }
 
     /// The entries that a question is about, its own among them.
-    async fn matching(&self, question: &Question) -> Result<Vec<Entry>, Exception> {
-        let prefix = match question {
-            Question::Prefix(prefix) => prefix.clone(),
-            _ => String::new(),
+    async fn matching(&self, question: Question) -> Result<Vec<Entry>, Exception> {
+        let (prefix, pattern) = match question {
+            Question::Prefix(prefix) => (prefix, None),
+            Question::Regex(pattern) => (String::new(), Some(pattern)),
         };
-        let mut entries = vec![self.own.clone()];
+        let mut entries = Vec::new();
+        if self.own.name.starts_with(&prefix) {
+            entries.push(self.own.clone());
+        }
         entries.extend(self.selected(&Selector::Prefix(prefix)).await?);
-        entries.retain(|entry| is_listed(question, &entry.name));
-        Ok(entries)
+        match pattern {
+            Some(pattern) => pattern.select(entries).await,
+            None => Ok(entries),
+        }
     }
 
     /// All that the registry selects, page by page.

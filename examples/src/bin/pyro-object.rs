@@ -1,5 +1,6 @@
 //! Hosts the object that shows everything that Python expects of one.
 
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -23,7 +24,7 @@ struct Arguments {
     /// The name service to register in
     #[arg(long, value_name = "HOST:PORT")]
     ns: Address,
-    /// The address to listen on, by which clients reach this machine
+    /// The address to listen on, by which clients reach this machine; 0.0.0.0 is all of its addresses
     #[arg(long, default_value = "localhost")]
     host: String,
     /// The port to listen on; 0 is any free one
@@ -37,7 +38,10 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(Arguments { ns, host, port }: Arguments) -> anyhow::Result<()> {
-    let daemon = Daemon::builder().names(ns.to_string());
+    let mut daemon = Daemon::builder().names(ns.to_string());
+    if host.parse().is_ok_and(|ip: IpAddr| ip.is_unspecified()) {
+        daemon = daemon.advertise(towards(&ns)?.to_string());
+    }
     let daemon = daemon.bind(&crew::listen_address(&host, port)).await?;
     let object = daemon
         .publish("compat.object", Compat::default().serve())
@@ -50,6 +54,17 @@ async fn serve(Arguments { ns, host, port }: Arguments) -> anyhow::Result<()> {
         pyro(&session)
     ))?;
     Ok(daemon.run_until_ctrl_c().await?)
+}
+
+/// The address of this machine that leads to another one.
+fn towards(other: &Address) -> anyhow::Result<IpAddr> {
+    let Address::Tcp { host, port } = other else {
+        return Ok(Ipv4Addr::LOCALHOST.into());
+    };
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+    // Nothing is sent.
+    socket.connect((host.as_str(), *port))?;
+    Ok(socket.local_addr()?.ip())
 }
 
 /// Where Python finds an object of this daemon's: at the same address.

@@ -4,8 +4,6 @@ use farcall_server::python::{PyValue, PyroUri};
 use farcall_shared::names::{Entry, Selector};
 use farcall_shared::uri::Uri;
 
-use super::questions::Question;
-
 /// An entry as Python is given it.
 pub(super) struct Answered {
     uri: String,
@@ -53,15 +51,6 @@ pub(super) fn listed(entries: Vec<Entry>, with_tags: bool) -> PyValue {
         dict.push((name, value));
     }
     PyValue::Dict(dict)
-}
-
-pub(super) fn is_listed(question: &Question, name: &str) -> bool {
-    match question {
-        Question::Name(wanted) => name == wanted,
-        Question::Prefix(prefix) => name.starts_with(prefix),
-        // As Python's `match`: from the beginning, to anywhere.
-        Question::Regex(regex) => regex.find(name).is_some_and(|found| found.start() == 0),
-    }
 }
 
 pub(super) fn selects(selector: &Selector, entry: &Entry) -> bool {

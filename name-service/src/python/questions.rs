@@ -3,32 +3,18 @@
 use std::collections::BTreeSet;
 
 use farcall_server::python::{Exception, PyValue, PyroUri};
-use regex::{Regex, RegexBuilder};
 
-/// The longest pattern, in bytes.
-const MAX_REGEX_BYTES: usize = 1_024;
-
-/// The most memory of a compiled pattern, in bytes. It takes time in proportion, and matching takes a time in proportion to
-/// names: no pattern holds up anybody.
-const MAX_COMPILED_BYTES: usize = 1 << 20;
+use super::patterns::Pattern;
 
 /// Which names are meant.
 pub(super) enum Question {
-    Name(String),
     Prefix(String),
-    Regex(Regex),
+    Regex(Pattern),
 }
 
 impl Question {
-    /// The first of three that is given.
-    pub(super) fn first(
-        name: &PyValue,
-        prefix: &PyValue,
-        pattern: &PyValue,
-    ) -> Result<Option<Self>, Exception> {
-        if let Some(name) = filled(name) {
-            return text(name, "name").map(Self::Name).map(Some);
-        }
+    /// The first of two that is given.
+    pub(super) fn first(prefix: &PyValue, pattern: &PyValue) -> Result<Option<Self>, Exception> {
         if let Some(prefix) = filled(prefix) {
             return text(prefix, "prefix").map(Self::Prefix).map(Some);
         }
@@ -65,21 +51,8 @@ pub(super) fn text(value: &PyValue, what: &str) -> Result<String, Exception> {
     }
 }
 
-pub(super) fn regex(value: &PyValue) -> Result<Regex, Exception> {
-    let pattern = text(value, "regex")?;
-    let invalid = |why: String| Exception::pyro("NamingError", format!("invalid regex: {why}"));
-    if pattern.len() > MAX_REGEX_BYTES {
-        return Err(invalid(format!(
-            "it is longer than {MAX_REGEX_BYTES} bytes"
-        )));
-    }
-    // From the beginning, as Python's `match` has it.
-    let anchored = format!("^(?:{pattern})");
-    RegexBuilder::new(&anchored)
-        .size_limit(MAX_COMPILED_BYTES)
-        .dfa_size_limit(MAX_COMPILED_BYTES)
-        .build()
-        .map_err(|error| invalid(error.to_string()))
+fn regex(value: &PyValue) -> Result<Pattern, Exception> {
+    Pattern::new(&text(value, "regex")?)
 }
 
 /// Tags, from any collection of text.

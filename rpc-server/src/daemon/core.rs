@@ -1,6 +1,7 @@
 //! What a daemon runs: accepting, serving connections, and what they see of it.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -80,11 +81,22 @@ impl Core {
         }
     }
 
+    /// The same for a peer that reached this machine at an address: there it reaches a daemon again that has no other.
+    pub(crate) fn uri_reached(&self, id: &str, reached: Option<IpAddr>) -> ObjectUri {
+        let mut uri = self.uri(id);
+        if let (Some(ip), Address::Tcp { host, .. }) = (reached, &mut uri.address)
+            && self.is_unspecified()
+        {
+            *host = ip.to_string();
+        }
+        uri
+    }
+
     pub(super) fn is_unspecified(&self) -> bool {
         let Address::Tcp { host, .. } = &self.address else {
             return false;
         };
-        let ip: Option<std::net::IpAddr> = host.parse().ok();
+        let ip: Option<IpAddr> = host.parse().ok();
         self.advertised.is_none() && ip.is_some_and(|ip| ip.is_unspecified())
     }
 

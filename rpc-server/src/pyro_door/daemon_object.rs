@@ -22,6 +22,9 @@ const METHODS: [&str; 6] = [
     CLOSE_STREAM,
 ];
 
+/// How the ids of farcall's own objects begin.
+const OF_FARCALL: &str = "Far.";
+
 /// The most ids that `registered` gives.
 const MAX_LISTED: usize = 10_000;
 
@@ -55,7 +58,9 @@ pub(super) async fn call(asked: &Arc<Asked>, call: Call) -> Result<Returned, Exc
         "registered" => {
             let [] = arguments(call, [])?;
             let mut ids = vec![DAEMON_OBJECT.to_owned()];
-            ids.extend(core.table.ids());
+            // What is there for farcall's own callers says nothing to Python's.
+            let own = |id: &String| id.starts_with(OF_FARCALL);
+            ids.extend(core.table.ids().into_iter().filter(|id| !own(id)));
             ids.truncate(MAX_LISTED);
             PyValue::List(ids.into_iter().map(PyValue::from).collect())
         }

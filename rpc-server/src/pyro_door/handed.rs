@@ -1,6 +1,7 @@
 //! Objects that were handed out: each lives while a connection has to do with it, and for a lease after its last use.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -117,10 +118,11 @@ impl HandedOut {
     }
 }
 
-/// Hands out an object over a connection: the proxy that arrives there.
+/// Hands out an object over a connection, whose client reached this machine at an address: the proxy that arrives there.
 pub(crate) fn hand_out(
     core: &Arc<Core>,
     connection: u64,
+    reached: Option<IpAddr>,
     servant: Servant,
 ) -> Result<PyValue, Exception> {
     let registered = core.table.id_of(&servant);
@@ -141,7 +143,7 @@ pub(crate) fn hand_out(
         }
     };
     let uri = PyroUri::Object {
-        address: core.uri(&id).address,
+        address: core.uri_reached(&id, reached).address,
         object: id,
     };
     let metadata = Target::of(servant).metadata();

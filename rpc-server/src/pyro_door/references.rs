@@ -7,22 +7,22 @@ use farcall_shared::reference::{Reference, Referent};
 use farcall_shared::uri::Uri;
 use farcall_shared::value::Value;
 
+use super::request::Asked;
 use super::target::Target;
-use crate::daemon::Core;
 
 /// A value whose references to this daemon's own objects are the objects.
-pub(super) fn localized(core: &Core, value: Value) -> Value {
+pub(super) fn localized(asked: &Asked, value: Value) -> Value {
     match value {
-        Value::Object(reference) => Value::Object(local(core, &reference).unwrap_or(reference)),
+        Value::Object(reference) => Value::Object(local(asked, &reference).unwrap_or(reference)),
         Value::List(list) => {
-            let elements = list.into_iter().map(|value| localized(core, value));
+            let elements = list.into_iter().map(|value| localized(asked, value));
             Value::List(elements.collect())
         }
         Value::Map(map) => {
             let entries = map.into_iter();
             Value::Map(
                 entries
-                    .map(|(key, value)| (key, localized(core, value)))
+                    .map(|(key, value)| (key, localized(asked, value)))
                     .collect(),
             )
         }
@@ -30,17 +30,17 @@ pub(super) fn localized(core: &Core, value: Value) -> Value {
     }
 }
 
-fn local(core: &Core, reference: &Reference) -> Option<Reference> {
+fn local(asked: &Asked, reference: &Reference) -> Option<Reference> {
     let Referent::Uri(uri) = &reference.to else {
         return None;
     };
     let PyroUri::Object { object, address } = uri.parse().ok()? else {
         return None;
     };
-    if address != core.uri(&object).address {
+    if address != asked.core.uri_reached(&object, asked.reached).address {
         return None;
     }
-    Target::servant(core, &object).map(Reference::local)
+    Target::servant(&asked.core, &object).map(Reference::local)
 }
 
 /// The proxy of an object that a URI leads to; farcall's own daemons answer Python at the same address.

@@ -1,5 +1,6 @@
 //! One request: what it asks, and what it is answered.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -22,6 +23,8 @@ use crate::python::{Around, At, Returned};
 pub(super) struct Asked {
     pub(super) core: Arc<Core>,
     pub(super) connection: Arc<Connection>,
+    /// The address of this machine that the client reached.
+    pub(super) reached: Option<IpAddr>,
     /// The id of the object that is called.
     pub(super) object: String,
     pub(super) around: Arc<Around>,
@@ -95,6 +98,7 @@ impl Request {
         self,
         core: Arc<Core>,
         connection: Arc<Connection>,
+        reached: Option<IpAddr>,
         limits: Limits,
     ) -> Answered {
         if core.closing.is_cancelled() {
@@ -110,6 +114,7 @@ impl Request {
             at: Some(At {
                 core: Arc::downgrade(&core),
                 connection: number,
+                reached,
             }),
             annotations: self.annotations,
             correlation: self.correlation,
@@ -118,6 +123,7 @@ impl Request {
         let asked = Arc::new(Asked {
             core,
             connection,
+            reached,
             object: self.invoke.object.clone(),
             around: Arc::new(around),
             limits,

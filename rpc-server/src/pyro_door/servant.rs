@@ -113,7 +113,7 @@ fn positional(asked: &Asked, method: &Method, call: Call) -> Result<Fitted<Vec<V
         }
         fitted
             .arguments
-            .push(references::localized(&asked.core, taken.value));
+            .push(references::localized(asked, taken.value));
     }
     Ok(fitted)
 }
@@ -122,7 +122,7 @@ fn positional(asked: &Asked, method: &Method, call: Call) -> Result<Fitted<Vec<V
 fn as_they_are(asked: &Asked, call: Call) -> Result<Fitted<Arguments>, Exception> {
     let method = call.method;
     let fit = |value, name: &str| match take(value, &Type::Any) {
-        Ok(taken) => Ok(references::localized(&asked.core, taken.value)),
+        Ok(taken) => Ok(references::localized(asked, taken.value)),
         Err(misfit) => {
             let text = format!("{method}() argument {name}{misfit}");
             Err(Exception::builtin("TypeError", text))
@@ -258,7 +258,7 @@ pub(super) fn to_python(asked: &Arc<Asked>, value: Value, ty: &Type) -> Result<P
                 .stand_in()
                 .ok_or(Ungiven::Convert(ConvertError::Object))?;
             let number = asked.connection.number();
-            handed::hand_out(&asked.core, number, stand_in).map_err(Ungiven::HandOut)
+            handed::hand_out(&asked.core, number, asked.reached, stand_in).map_err(Ungiven::HandOut)
         }
     };
     give(value, ty, &mut hand_out).map_err(|ungiven| match ungiven {

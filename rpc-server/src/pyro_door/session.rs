@@ -1,6 +1,7 @@
 //! One connection of a Python client: a request after the other, each answered before the next is read.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Waker};
@@ -21,6 +22,7 @@ use crate::daemon::Core;
 
 /// Serves a client until it leaves, or the daemon ends.
 pub(crate) async fn serve(core: Arc<Core>, socket: Socket, received: BytesMut, peer: Peer) {
+    let reached = socket.reached();
     let mut wire = Wire::new(socket, received);
     let open = Open {
         connection: Arc::new(Connection::new(peer.clone())),
@@ -41,6 +43,7 @@ pub(crate) async fn serve(core: Arc<Core>, socket: Socket, received: BytesMut, p
         core,
         wire,
         connection: Arc::clone(&open.connection),
+        reached,
         oneways: Arc::new(Semaphore::new(MAX_ONEWAY as usize)),
         compression: Compression::Off,
     };
@@ -67,6 +70,8 @@ struct Session {
     core: Arc<Core>,
     wire: Wire,
     connection: Arc<Connection>,
+    /// The address of this machine that the client reached.
+    reached: Option<IpAddr>,
     /// A permit for each one-way call that runs.
     oneways: Arc<Semaphore>,
     /// On once the client has sent something compressed.
@@ -161,7 +166,7 @@ impl Session {
 
     fn running(&self, request: Request) -> impl Future<Output = Answered> + Send + use<> {
         let (core, connection) = (Arc::clone(&self.core), Arc::clone(&self.connection));
-        request.run(core, connection, self.wire.limits)
+        request.run(core, connection, self.reached, self.wire.limits)
     }
 
     /// Starts a request that nobody waits for. A batch holds up those behind it, as its calls do each other.

@@ -1,6 +1,7 @@
 //! A call, as a Python object sees it.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
@@ -41,6 +42,8 @@ pub(crate) struct At {
     pub(crate) core: Weak<Core>,
     /// The connection's number.
     pub(crate) connection: u64,
+    /// The address of this machine that the client reached.
+    pub(crate) reached: Option<IpAddr>,
 }
 
 impl fmt::Debug for Around {
@@ -101,11 +104,11 @@ impl PythonCall {
     /// As [`hand_out`](Self::hand_out).
     pub fn hand_out_servant(&self, object: Servant) -> Result<PyValue, Exception> {
         let at = self.around.at.as_ref();
-        let core = at.and_then(|at| Some((at.core.upgrade()?, at.connection)));
-        let Some((core, connection)) = core else {
+        let core = at.and_then(|at| Some((at.core.upgrade()?, at)));
+        let Some((core, at)) = core else {
             let text = "objects are handed out only to Python clients";
             return Err(Exception::builtin("NotImplementedError", text));
         };
-        pyro_door::hand_out(&core, connection, object)
+        pyro_door::hand_out(&core, at.connection, at.reached, object)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -63,6 +63,14 @@ impl Socket {
         match &self.0 {
             Kind::Tcp(stream) => stream.peer_addr().map_or(Peer::Unix, Peer::Tcp),
             Kind::Unix(_) => Peer::Unix,
+        }
+    }
+
+    /// The address of this machine that the other end reached, if it has one.
+    pub fn reached(&self) -> Option<IpAddr> {
+        match &self.0 {
+            Kind::Tcp(stream) => Some(stream.local_addr().ok()?.ip().to_canonical()),
+            Kind::Unix(_) => None,
         }
     }
 

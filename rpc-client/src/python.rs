@@ -10,6 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use farcall_shared::context::Context;
 use farcall_shared::error::{NotSent, Unknown};
 use farcall_shared::pyro::message::flag;
 use farcall_shared::pyro::payload::{BATCH, Call, GET_ATTRIBUTE, Invoke, Proxy, SET_ATTRIBUTE};
@@ -149,7 +150,8 @@ impl PythonProxy {
         ended.unwrap_or_else(|_| Err(self.late(false)))
     }
 
-    /// Calls a method. One that the daemon calls one-way gives `None` at once.
+    /// Calls a method. One that the daemon calls one-way gives `None` at once. A call that is made inside of another has the
+    /// correlation id of that one, unless it is told another.
     ///
     /// # Errors
     /// See [`PythonError`].
@@ -292,7 +294,9 @@ impl PythonProxy {
             invoke: Invoke { object, call },
             flags: if oneway { flags | flag::ONEWAY } else { flags },
             annotations: self.annotations.clone(),
-            correlation: self.correlation,
+            correlation: self
+                .correlation
+                .or_else(|| Context::current().map(|call| call.correlation_id())),
         };
         match connection.call(call, sent).await {
             Ok(answer) => {

@@ -5,13 +5,13 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use farcall::python::PythonObject as _;
-use farcall::{Address, Daemon, ObjectUri};
+use farcall::{Address, Daemon, ObjectUri, Publication};
 use farcall_examples::compat::{Compat, Session};
 use farcall_examples::{crew, program};
 
 /// Hosts an object for Python's Pyro5, with everything that Python expects of one
 ///
-/// Registers it as compat.object and compat.session, and prints both URIs when it is ready. Ctrl-c and SIGTERM end it.
+/// Registers it as compat.object and compat.session, whoever had these names, and prints both URIs when it is ready. Ctrl-c and SIGTERM end it.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -44,10 +44,17 @@ async fn serve(Arguments { ns, host, port }: Arguments) -> anyhow::Result<()> {
     }
     let daemon = daemon.bind(&crew::listen_address(&host, port)).await?;
     let object = daemon
-        .publish("compat.object", Compat::default().serve())
+        .publish_as(
+            "compat.object",
+            Compat::default().serve(),
+            Publication::replace(),
+        )
         .await?;
     let session = Session::per_session(Session::default);
-    let session = daemon.publish("compat.session", session).await?;
+    let replace = Publication::replace();
+    let session = daemon
+        .publish_as("compat.session", session, replace)
+        .await?;
     program::print(format_args!(
         "OBJ_URI={}\nSESSION_URI={}\n",
         pyro(&object),

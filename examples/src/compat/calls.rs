@@ -1,6 +1,8 @@
 //! Methods that wait, stream, or look at what travels beside the call.
 
-use farcall::python::{Exception, Proxy, PyValue, PythonCall, PythonError, PythonProxy, Returned};
+use farcall::python::{
+    Exception, Proxy, PyValue, PythonCall, PythonError, PythonProxy, Returned, Serializer,
+};
 use futures_util::stream;
 
 use super::attributes::Bumps;
@@ -49,11 +51,15 @@ pub(super) async fn call_back(call: PythonCall) -> Result<PyValue, Exception> {
         );
         super::type_error(text)
     })?;
+    // The one that the caller chose for it.
+    let chosen = |known: &Serializer| target.serializer.as_deref() == Some(known.name());
+    let serializer = Serializer::ALL.into_iter().find(chosen).unwrap_or_default();
     let called = PythonProxy::of(target.uri)
+        .with_serializer(serializer)
         .call("receive", [value], [])
         .await;
     called.map_err(|error| match error {
         PythonError::Raised { exception, .. } => *exception,
-        other => Exception::pyro("PyroError", other.to_string()),
+        other => Exception::pyro("CommunicationError", other.to_string()),
     })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use farcall_shared::attach;
-use farcall_shared::context::{Context, Metadata};
+use farcall_shared::context::Metadata;
 use farcall_shared::descriptor::Method;
 use farcall_shared::error::{CallError, Failure, NotSent, Rejection, Target, Unknown};
 use farcall_shared::link::Mode;
@@ -114,7 +114,7 @@ impl Remote {
             }
         }
         let said = notes.and_then(|notes| notes.correlation.get().copied());
-        match said.or_else(|| Context::current().map(|call| call.correlation_id())) {
+        match said {
             Some(id) => python.with_correlation(id),
             None => python,
         }

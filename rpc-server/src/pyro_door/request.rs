@@ -199,6 +199,7 @@ async fn batch(target: &Target, asked: &Arc<Asked>, invoke: Invoke) -> Result<An
 
 /// A call with the daemon's hooks around it.
 async fn attended(target: &Target, asked: &Arc<Asked>, call: Call) -> Result<Returned, Exception> {
+    let call = target.meant(call)?;
     let place = format!("{} of {}", call.method, asked.object);
     let hooks = &asked.core.hooks;
     if hooks.is_empty() {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use farcall_shared::attach;
 use farcall_shared::context::Context;
-use farcall_shared::descriptor::{Method, Runs};
+use farcall_shared::descriptor::{Descriptor, Method, Runs};
 use farcall_shared::object::{
     Answer, Arguments, Encoded, Laps, Request, Scratch, Selected, Servant, Spare, Started,
 };
@@ -28,6 +28,10 @@ use crate::python::Returned;
 /// How calls are written for an object, and their results for the door.
 const CODEC: Codec = Codec::MessagePack;
 
+/// What an object offers that answers any name and tells none: without any, Python's clients refuse it. The first argument is
+/// the name of the method that is meant.
+const ANY: &str = "invoke";
+
 /// What an object offers.
 pub(super) fn metadata(servant: &Servant) -> Metadata {
     let methods = servant.object().descriptor().methods.iter();
@@ -38,6 +42,9 @@ pub(super) fn metadata(servant: &Servant) -> Metadata {
             oneway.push(method.name.clone());
         }
         methods.push(method.name.clone());
+    }
+    if is_untold(servant.object().descriptor()) {
+        methods.push(ANY.to_owned());
     }
     Metadata {
         methods,
@@ -53,6 +60,24 @@ pub(super) fn check(servant: &Servant, method: &str) -> Result<(), Exception> {
         return Ok(());
     }
     Err(names::unknown(&descriptor.service, method, false))
+}
+
+/// The call that is meant by one.
+pub(super) fn meant(servant: &Servant, mut call: Call) -> Result<Call, Exception> {
+    if call.method != ANY || !is_untold(servant.object().descriptor()) {
+        return Ok(call);
+    }
+    let text = "invoke() takes the name of a method as its first argument";
+    let name = call.positional.first().and_then(PyValue::as_str);
+    let name = name.ok_or_else(|| Exception::builtin("TypeError", text))?;
+    names::check(name)?;
+    call.method = name.to_owned();
+    call.positional.remove(0);
+    Ok(call)
+}
+
+fn is_untold(descriptor: &Descriptor) -> bool {
+    descriptor.open && descriptor.methods.is_empty()
 }
 
 /// Answers a call.

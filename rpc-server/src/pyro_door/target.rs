@@ -99,6 +99,14 @@ impl Target {
         }
     }
 
+    /// The call that is meant by one: hooks see that.
+    pub(super) fn meant(&self, call: Call) -> Result<Call, Exception> {
+        match self {
+            Self::Servant(servant) => servant::meant(servant, call),
+            _ => Ok(call),
+        }
+    }
+
     /// Answers a call.
     pub(super) async fn call(&self, asked: &Arc<Asked>, call: Call) -> Result<Returned, Exception> {
         match call.method.as_str() {

@@ -3,6 +3,7 @@
 use farcall::parts::pyro::Serializer;
 use farcall::parts::pyro::message::flag;
 use farcall::python::PyValue;
+use farcall::{Arguments, DynamicObject, Value};
 
 use super::*;
 
@@ -191,4 +192,35 @@ async fn a_batch_runs_in_turn_up_to_the_first_failure() {
         .await;
     let came = client.answer().await;
     assert_raises(client.value(&came), "builtins.AttributeError", "'cube'");
+}
+
+/// Answers any name with it and its arguments.
+struct Parrot;
+
+impl DynamicObject for Parrot {
+    async fn call(&self, method: String, arguments: Arguments) -> Result<Value, String> {
+        let mut said = vec![method.into()];
+        said.extend(arguments.positional);
+        Ok(Value::List(said))
+    }
+}
+
+#[tokio::test]
+async fn an_object_that_tells_no_methods_is_called_by_their_names() {
+    let house = House::new().await;
+    house.host("parrot", Parrot.serve());
+    let mut client = Client::connect(house.daemon.address(), "parrot").await;
+    assert_eq!(client.metadata.methods, ["invoke"]);
+    let said = list(["sing".into(), 1.into()]);
+    let named = client.call("invoke", &["sing".into(), 1.into()]).await;
+    assert_eq!(named, Ok(said.clone()));
+    assert_eq!(client.call("sing", &[1.into()]).await, Ok(said));
+    let private = client.call("invoke", &["_sing".into()]).await;
+    assert_raises(
+        private,
+        "builtins.AttributeError",
+        "private attribute '_sing'",
+    );
+    let nameless = client.call("invoke", &[1.into()]).await;
+    assert_raises(nameless, "builtins.TypeError", "the name of a method");
 }

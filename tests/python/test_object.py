@@ -1,6 +1,5 @@
 """Real Pyro5 against the program `pyro-object`: OBJ_URI and SESSION_URI say where."""
 
-import os
 import socket
 import struct
 import threading
@@ -14,23 +13,12 @@ import Pyro5.core
 import Pyro5.errors
 import serpent
 
-OBJECT = os.environ["OBJ_URI"]
-SESSION = os.environ["SESSION_URI"]
-SERIALIZERS = ["serpent", "json", "msgpack"]
+from common import EachSerializer, LOCATION, OBJECT, SESSION
+
 SAMPLE = {
     "none": None, "true": True, "false": False, "int": 42, "negative": -7, "big": 2**80, "float": 1.5,
     "text": "héllo € 😀", "empty": "", "list": [1, "two", None, [3.5, {"deep": [True]}]], "dict": {"k": {"k2": [1, 2]}},
 }
-
-
-class EachSerializer(unittest.TestCase):
-    """Runs `check(proxy)` with each serializer."""
-
-    def each(self, check, uri=OBJECT):
-        for serializer in SERIALIZERS:
-            with self.subTest(serializer=serializer), Pyro5.api.Proxy(uri) as proxy:
-                proxy._pyroSerializer = serializer
-                check(proxy, serializer)
 
 
 class Calls(EachSerializer):
@@ -257,8 +245,6 @@ class Ways(EachSerializer):
 
 class Daemon(EachSerializer):
     def test_daemon_object(self):
-        location = OBJECT.split("@")[1]
-
         def check(p, _):
             self.assertIsNone(p.ping())
             self.assertIn("farcall", p.info())
@@ -266,13 +252,12 @@ class Daemon(EachSerializer):
             self.assertIn("echo", p.get_metadata("compat.object")["methods"])
             with self.assertRaisesRegex(Pyro5.errors.PyroError, "item stream terminated"):
                 p.get_next_stream_item("nothing")
-        self.each(check, "PYRO:Pyro.Daemon@" + location)
+        self.each(check, "PYRO:Pyro.Daemon@" + LOCATION)
 
     def test_refusals(self):
-        location = OBJECT.split("@")[1]
         with self.assertRaisesRegex(Pyro5.errors.CommunicationError, "rejected: unknown object"):
-            Pyro5.api.Proxy("PYRO:nobody@" + location)._pyroBind()
-        host, port = location.rsplit(":", 1)
+            Pyro5.api.Proxy("PYRO:nobody@" + LOCATION)._pyroBind()
+        host, port = LOCATION.rsplit(":", 1)
         for first, words in [
             (b"PYRO\x01\xf5" + bytes(40), b"invalid protocol version: 501"),
             (bytes(44), b"invalid data"),

@@ -60,10 +60,12 @@ pub(super) fn traced(mut exception: Exception, place: &str) -> Exception {
     exception
 }
 
-/// `builtins.ValueError: what was said`.
+/// `ValueError: what was said`, as Python shows it: with the module of what is not Python's own.
 pub(super) fn shown(exception: &Exception) -> String {
+    let class = exception.class.as_str();
+    let class = class.strip_prefix("builtins.").unwrap_or(class);
     match exception.message() {
-        Some(message) => format!("{}: {message}", exception.class),
-        None => exception.class.clone(),
+        Some(message) => format!("{class}: {message}"),
+        None => class.to_owned(),
     }
 }

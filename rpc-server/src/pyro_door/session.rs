@@ -134,6 +134,7 @@ impl Session {
         let request = offload::sized(&self.core, bytes, read).await;
         let request = request.and_then(|request| request);
         if head.has(flag::ONEWAY) {
+            self.wire.acknowledge();
             if let Ok(request) = request {
                 self.oneway(request).await;
             }

@@ -57,6 +57,13 @@ impl Wire {
         self.socket
     }
 
+    /// Has the client send on that got no answer, if it has not already.
+    pub(super) fn acknowledge(&self) {
+        if self.is_idle() {
+            self.socket.acknowledge();
+        }
+    }
+
     /// True when nothing of a next message is there.
     pub(super) fn is_idle(&self) -> bool {
         self.received.is_empty()

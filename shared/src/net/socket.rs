@@ -66,6 +66,15 @@ impl Socket {
         }
     }
 
+    /// Tells the other end at once that its bytes are here, which an answer would do otherwise. One that asked for no answer
+    /// and has the system gather its small messages, as Python's clients do, sends the next only then.
+    pub fn acknowledge(&self) {
+        #[cfg(target_os = "linux")]
+        if let Kind::Tcp(stream) = &self.0 {
+            let _ = rustix::net::sockopt::set_tcp_quickack(stream, true);
+        }
+    }
+
     /// The address of this machine that the other end reached, if it has one.
     pub fn reached(&self) -> Option<IpAddr> {
         match &self.0 {

@@ -1,10 +1,14 @@
 """Real Pyro5 against the name service at NS, which Rust programs use as well."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
+import time
 import unittest
+import urllib.error
+import urllib.request
 
 import Pyro5.api
 import Pyro5.core
@@ -82,6 +86,130 @@ class Names(unittest.TestCase):
             self.assertIsNone(ns.ping())
         self.each(check)
 
+    def test_errors(self):
+        uri = "PYRO:x@y:1"
+
+        def check(ns, _):
+            ns.register("test.a", uri, metadata=["x"])
+            for error, words, call in [
+                (Pyro5.errors.NamingError, "unknown name: test.none", lambda: ns.lookup("test.none")),
+                (Pyro5.errors.NamingError, "unknown name: test.none", lambda: ns.lookup("test.none", return_metadata=True)),
+                (Pyro5.errors.NamingError, "unknown name: test.none", lambda: ns.set_metadata("test.none", ["a"])),
+                (Pyro5.errors.NamingError, "name already registered: test.a", lambda: ns.register("test.a", uri, safe=True)),
+                (Pyro5.errors.NamingError, "invalid regex: ", lambda: ns.list(regex="[")),
+                (Pyro5.errors.NamingError, "invalid regex: ", lambda: ns.remove(regex="*")),
+                (Pyro5.errors.NamingError, "own entry", lambda: ns.set_metadata("Pyro.NameServer", ["a"])),
+                (Pyro5.errors.PyroError, "invalid uri", lambda: ns.register("test.b", "PYRO:x")),
+                (Pyro5.errors.PyroError, "invalid uri", lambda: ns.register("test.b", "")),
+                (TypeError, "only URIs or strings can be registered", lambda: ns.register("test.b", 5)),
+                (TypeError, "name must be a str", lambda: ns.register(5, uri)),
+                (TypeError, "name must be a str", lambda: ns.set_metadata(None, ["a"])),
+                (TypeError, "metadata should not be a str, but another iterable", lambda: ns.register("test.b", uri, metadata="a")),
+                (TypeError, "metadata should not be a str, but another iterable", lambda: ns.set_metadata("test.a", "a")),
+                (TypeError, "not iterable", lambda: ns.register("test.b", uri, metadata=5)),
+                (TypeError, "metadata_all should not be a str", lambda: ns.yplookup(meta_all="a")),
+                (TypeError, "metadata_any should not be a str", lambda: ns.yplookup(meta_any="a")),
+                (TypeError, "missing 1 required positional argument: 'name'", lambda: ns.lookup()),
+                (ValueError, "you can only filter on one thing at a time", lambda: ns.list("a", "b")),
+                (ValueError, "", lambda: ns.yplookup(["a"], ["b"])),
+            ]:
+                with self.assertRaises(error) as caught:
+                    call()
+                self.assertIs(type(caught.exception), error)
+                self.assertIn(words, str(caught.exception))
+                self.assertIsInstance(caught.exception._pyroTraceback, list)
+            self.assertEqual(ns.list(prefix="test."), {"test.a": uri})
+        self.each(check)
+
+    def test_regular_expressions_are_those_of_python(self):
+        names = ["test.a", "test.b", "test_c", "test.é 1"]
+
+        def check(ns, _):
+            for name in names:
+                ns.register(name, "PYRO:x@y:1")
+            for regex in [
+                "test", "^test.*$", r"test\.", r"test\.[ab]$", "(?i)TEST", r"test(?=\.)", "test(?!_)", r"(t)es\1\.", r"(?P<x>t)es(?P=x)_", r"test\.a\Z",
+                "est", "x|test_c", r"test\.\w \d", "test.{,2}$", "(?#hm)test", "(?x) test # and more", "(?<!x)test_", ".*[éc]", "", "nothing",
+            ]:
+                expected = {name for name in names if re.match(regex, name)}
+                self.assertEqual(set(ns.list(regex=regex)) & set(names), expected, regex)
+            for regex in ["(a+)+$", "(x*)*y" * 20, "((?=t)t?e?s?t?.*)*!", r"(.|.)*\1!", "(?:a{1000}){1000}", "(" * 600, "x" * 10_000]:
+                began = time.time()
+                try:
+                    ns.list(regex=regex)
+                except Pyro5.errors.NamingError:
+                    pass
+                self.assertLess(time.time() - began, 5, regex)
+            self.assertEqual(ns.remove(regex=r"test(?=\.)"), 3)
+        self.each(check)
+
+    def test_names_and_tags_of_all_kinds(self):
+        def check(ns, serializer):
+            for name in ["test.%", "test._", "test.a b", "test.é€😀", "test.a/b:c@d", "test.*", "test.."]:
+                for tags in [["t", name], ("t", name), *([{"t", name}] if serializer == "serpent" else [])]:
+                    ns.register(name, "PYRO:x@y:1", metadata=tags)
+                    self.assertEqual(set(ns.lookup(name, return_metadata=True)[1]), {"t", name})
+                self.assertEqual(ns.list(prefix=name), {name: "PYRO:x@y:1"})
+                self.assertEqual(set(ns.yplookup(meta_all=["t", name])), {name})
+                self.assertEqual(ns.remove(prefix=name), 1)
+            for uri in ["PYRONAME:x", "PYRONAME:x@h:12", "PYROMETA:a@h:1", "PYRO:x@./u:/tmp/x", "PYRO:x@[::1]:5", "PYRO:é@h h:1"]:
+                ns.register("test.uri", uri)
+                self.assertEqual(str(ns.lookup("test.uri")), uri)
+            found = ns.lookup("test.uri", return_metadata=True)
+            self.assertEqual((type(found), set(found[1])), (tuple if serializer == "serpent" else list, set()))
+            self.assertEqual(set(ns.yplookup(meta_all=["class:Pyro5.nameserver.NameServer"])), {"Pyro.NameServer"})
+        self.each(check)
+
+    def test_resolution(self):
+        ns = Pyro5.api.locate_ns(HOST, PORT)
+        ns.set_metadata("compat.object", ["one", "two"])
+        for uri in ["PYRONAME:compat.object", "PYROMETA:one", "PYROMETA:two,one"]:
+            with Pyro5.api.Proxy(f"{uri}@{HOST}:{PORT}") as p:
+                p._pyroBind()
+                self.assertEqual(p.echo(1), 1)
+                self.assertEqual(p._pyroUri, ns.lookup("compat.object"))
+        for uri in ["PYRONAME:test.none", "PYROMETA:one,three"]:
+            with self.assertRaises(Pyro5.errors.NamingError), Pyro5.api.Proxy(f"{uri}@{HOST}:{PORT}") as p:
+                p._pyroBind()
+        before = Pyro5.config.as_dict()
+        try:
+            Pyro5.config.NS_HOST, Pyro5.config.NS_PORT = HOST, PORT
+            self.assertEqual(Pyro5.api.locate_ns(broadcast=False).lookup("compat.object"), ns.lookup("compat.object"))
+            # Nobody is there, so that it is searched.
+            Pyro5.config.NS_PORT, Pyro5.config.NS_BCPORT, Pyro5.config.BROADCAST_ADDRS = 1, BCPORT, ["127.0.0.1"]
+            self.assertIsNone(Pyro5.api.locate_ns().ping())
+        finally:
+            for item in ["NS_HOST", "NS_PORT", "NS_BCPORT", "BROADCAST_ADDRS"]:
+                setattr(Pyro5.config, item, before[item])
+
+    def test_the_gateway(self):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        settings = {**os.environ, "PYRO_NS_HOST": HOST, "PYRO_NS_PORT": str(PORT)}
+        command = [sys.executable, "-m", "Pyro5.utils.httpgateway", "-p", str(port), "-e", "compat"]
+        with subprocess.Popen(command, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as gateway:
+            try:
+                def get(path):
+                    for _ in range(100):
+                        try:
+                            with urllib.request.urlopen(f"http://127.0.0.1:{port}/pyro/{path}", timeout=10) as answer:
+                                return answer.status, answer.read().decode()
+                        except urllib.error.HTTPError as error:
+                            return error.code, error.read().decode()
+                        except OSError:
+                            time.sleep(0.1)
+                self.assertEqual(get("compat.object/echo?value=5"), (200, '"5"'))
+                self.assertEqual(get("compat.object/describe?first=1&third=x"), (200, '{"first": "1", "second": 2, "third": "x"}'))
+                self.assertEqual(get("compat.object/level")[0], 200)
+                self.assertIn('"echo"', get("compat.object/$meta")[1])
+                for path, words in [("fail?kind=ValueError&message=boo", "builtins.ValueError"), ("hidden", "AttributeError")]:
+                    status, text = get("compat.object/" + path)
+                    self.assertEqual(status, 500)
+                    self.assertIn(words, text)
+            finally:
+                gateway.terminate()
+
     def test_names_of_rust_programs(self):
         ns = Pyro5.api.locate_ns(HOST, PORT)
         self.assertEqual(str(ns.lookup("Worker")), WORKER)
@@ -110,7 +238,14 @@ class Names(unittest.TestCase):
         self.assertIn("test.tool", nsc("yplookup_all", "one", "two"))
         self.assertIn("test.tool", nsc("listmatching", "test.t"))
         self.assertIn("Pyro.NameServer", nsc("list"))
+        self.assertIn("test.tool", nsc("yplookup_any", "two", "three"))
+        self.assertIn("test.tool", nsc("list", "test."))
         self.assertIn("Removed", nsc("remove", "test.tool"))
+        nsc("register", "test.tool", "PYRO:x@y:1")
+        nsc("removematching", "test.*", answer="y\n")
+        self.assertNotIn("test.tool", nsc("-v", "list"))
+        done = subprocess.run([sys.executable, "-m", "Pyro5.nsc", "-n", HOST, "-p", str(PORT), "lookup", "test.none"], capture_output=True, text=True)
+        self.assertIn("Error: NamingError - unknown name: test.none", done.stdout + done.stderr)
 
 
 if __name__ == "__main__":

@@ -1074,6 +1074,16 @@ pub mod python {
     //!
     //! What does not fit is a `TypeError` that names the argument and its type; an unknown method an `AttributeError`.
     //!
+    //! A dynamic object that lists no methods offers `invoke`, since Python's clients refuse objects without members:
+    //! `proxy.invoke("anything", 1, 2)` calls `anything(1, 2)`.
+    //!
+    //! What Pyro's daemons have `validateHandshake` for, [hooks](crate::Hook) do, call by call: a refusal is a
+    //! `Pyro5.errors.SecurityError`. The client's `current_context.annotations = {"TCKT": b"…"}` is `metadata("TCKT")` there. The
+    //! value of its handshake is not looked at.
+    //!
+    //! The URIs of objects that a daemon at `0.0.0.0` hands out have the address that the client reached; behind a router,
+    //! [`advertise`](crate::Builder::advertise) says which one clients use.
+    //!
     //! [`PythonObject`](crate::python::PythonObject) is for what only Python has:
     //!
     //! ```

@@ -1,6 +1,7 @@
 """Members and arguments of the program `pyro-object`: what is offered, and the words for what is not."""
 
 import threading
+import time
 import uuid
 
 import Pyro5.api
@@ -127,6 +128,14 @@ class Ways(EachSerializer):
             p._pyroOneway = set()
             self.assertIsNone(p.bump(1.5))
             self.assertEqual(p.bumps(), 2.0**200)
+            p.reset_bumps()
+            p._pyroReconnect()
+            began = time.time()
+            for _ in range(50):
+                p.bump()
+                p.bumps()
+            # A daemon that acknowledges late takes two seconds.
+            self.assertLess(time.time() - began, 1)
             p.reset_bumps()
         self.each(check)
 

@@ -149,9 +149,10 @@ pub async fn serve(
         .bind(address)
         .await?;
     let uri = daemon.publish(name, object).await?;
+    // Before anybody knows that it is there.
+    let ended = daemon.run_until_ctrl_c();
     program::print(format_args!("Ready. Object uri = {uri}\n"))?;
-    daemon.run_until_ctrl_c().await?;
-    Ok(())
+    Ok(ended.await?)
 }
 
 /// An address to listen on.

@@ -100,9 +100,12 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Resul
         tracing::warn!("searches for a name server are not answered at {at}: {error}");
     }
     let mut out = std::io::stdout();
-    writeln!(out, "URI = {}", server.uri())
+    let uri = server.uri().clone();
+    // Before anybody knows that it is there.
+    let ended = server.run_until_ctrl_c();
+    writeln!(out, "URI = {uri}")
         .and_then(|()| out.flush())
         .context("cannot write to stdout")?;
-    server.run_until_ctrl_c().await?;
+    ended.await?;
     Ok(())
 }

@@ -130,14 +130,16 @@ impl Server {
         tasks.wait().await;
     }
 
-    /// Serves until ctrl-c or SIGTERM, then ends in good order.
+    /// Serves until ctrl-c or SIGTERM, then ends in good order. Both are watched from this call on.
     ///
     /// # Errors
     /// When the signals cannot be watched.
-    pub async fn run_until_ctrl_c(self) -> Result<(), DaemonError> {
-        let signal = Daemon::ctrl_c()?;
-        self.run_until(signal).await;
-        Ok(())
+    pub fn run_until_ctrl_c(self) -> impl Future<Output = Result<(), DaemonError>> + Send + use<> {
+        let interrupted = Daemon::ctrl_c();
+        async move {
+            self.run_until(interrupted?).await;
+            Ok(())
+        }
     }
 }
 

@@ -198,18 +198,21 @@ impl Daemon {
     }
 
     /// Serves until ctrl-c or SIGTERM, then ends in good order; see [`shutdown`](Self::shutdown). A second signal cuts
-    /// what is still running.
+    /// what is still running. Both are watched from this call on: a program that says when it is ready does so behind it.
     ///
     /// # Errors
     /// Signals, when they cannot be watched.
-    pub async fn run_until_ctrl_c(self) -> Result<(), DaemonError> {
-        Self::ctrl_c()?.await;
-        let again = Self::ctrl_c()?;
-        tokio::select! {
-            () = self.shutdown() => {}
-            () = again => tracing::warn!("signalled again: calls that were still running are cut"),
+    pub fn run_until_ctrl_c(self) -> impl Future<Output = Result<(), DaemonError>> + Send + use<> {
+        let interrupted = Self::ctrl_c();
+        async move {
+            interrupted?.await;
+            let again = Self::ctrl_c()?;
+            tokio::select! {
+                () = self.shutdown() => {}
+                () = again => tracing::warn!("signalled again: calls that were still running are cut"),
+            }
+            Ok(())
         }
-        Ok(())
     }
 
     /// Waits for ctrl-c or SIGTERM; both are watched from this call on.

@@ -55,12 +55,14 @@ async fn serve(Arguments { ns, host, port }: Arguments) -> anyhow::Result<()> {
     let session = daemon
         .publish_as("compat.session", session, replace)
         .await?;
+    // Before anybody knows that it is there.
+    let ended = daemon.run_until_ctrl_c();
     program::print(format_args!(
         "OBJ_URI={}\nSESSION_URI={}\n",
         pyro(&object),
         pyro(&session)
     ))?;
-    Ok(daemon.run_until_ctrl_c().await?)
+    Ok(ended.await?)
 }
 
 /// The address of this machine that leads to another one.

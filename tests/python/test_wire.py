@@ -65,7 +65,7 @@ class Wire(unittest.TestCase):
     def test_first_messages_that_are_refused(self):
         for first, words in [
             (message(CONNECT, version=501), "invalid protocol version: 501"), (message(CONNECT, version=0), "invalid protocol version: 0"),
-            (message(CONNECT, tag=b"PYRX"), "invalid data"), (b"x" * 60, "invalid data"), (message(CONNECT, magic=1), "invalid"),
+            (message(CONNECT, tag=b"PYRX"), "invalid data"), (b"x" * 60, "invalid data"), (message(CONNECT, magic=1), "invalid message or protocol version"),
             *[(message(kind), f"invalid msg type {kind} received (expected: 1)") for kind in [0, OK, FAIL, INVOKE, RESULT, PING, 99]],
             (message(CONNECT, announced=2**32 - 1), "message too large"), (message(CONNECT, b"x", serializer=77), "unknown serializer 77"),
         ]:

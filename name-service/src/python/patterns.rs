@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use fancy_regex::{Regex, RegexBuilder};
 use farcall_server::python::Exception;
 use farcall_shared::names::Entry;
+use tokio::sync::Semaphore;
 
 /// The longest pattern, in bytes.
 const MAX_BYTES: usize = 1_024;
@@ -17,6 +18,9 @@ const MAX_TRIES: usize = 10_000;
 
 /// How long all names may take together.
 const MAX_TIME: Duration = Duration::from_secs(1);
+
+/// So many are matched at a time, whoever sends them.
+static TURNS: Semaphore = Semaphore::const_new(2);
 
 /// A pattern, as Python's `match` takes it: from the beginning of a name, to anywhere.
 pub(super) struct Pattern(Regex);
@@ -39,7 +43,8 @@ impl Pattern {
 
     /// Those of the entries whose names match.
     pub(super) async fn select(self, entries: Vec<Entry>) -> Result<Vec<Entry>, Exception> {
-        // The names of others are served meanwhile.
+        let _turn = TURNS.acquire().await;
+        // Other calls are answered meanwhile.
         let selected = tokio::task::spawn_blocking(move || self.select_here(entries)).await;
         selected.unwrap_or_else(|_| Err(invalid("it cannot be matched")))
     }

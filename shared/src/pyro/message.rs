@@ -71,7 +71,7 @@ pub enum MessageError {
     #[error("invalid protocol version: {0} (this side speaks {VERSION})")]
     Version(u16),
     /// The head's last two bytes are others.
-    #[error("invalid magic number")]
+    #[error("invalid message or protocol version: another magic number")]
     Magic,
     /// A kind that may not come now, or none at all.
     #[error("invalid msg type {found} received (expected: {})", numbers(.expected))]

@@ -69,7 +69,10 @@ fn what_is_no_message_is_refused_as_early_as_it_can_be_told() {
     assert_eq!(refusal(b"PYRO\x01\xf5"), expected);
     let mut bytes = capture("serpent-18-ping.1.c2s");
     bytes[39] = 0;
-    assert_eq!(refusal(&bytes), "invalid magic number");
+    assert_eq!(
+        refusal(&bytes),
+        "invalid message or protocol version: another magic number"
+    );
 }
 
 #[test]

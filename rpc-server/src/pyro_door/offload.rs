@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 
+use farcall_shared::link::Job;
 use farcall_shared::pyro::PyValue;
 use farcall_shared::pyro::payload::Exception;
 use farcall_shared::wire::status::{Refusal, Status};
@@ -18,7 +19,8 @@ const MIN_BYTES: usize = 64 << 10;
 /// A collection of so many elements counts as a large payload.
 const MIN_ELEMENTS: usize = 2_000;
 
-/// Runs work on so many bytes where it delays nobody.
+/// Runs work on so many bytes where it delays nobody. It is never refused: a call that came must not be lost, nor one that was
+/// made be told as one that was not.
 pub(super) async fn sized<T: Send + 'static>(
     core: &Arc<Core>,
     bytes: usize,
@@ -27,9 +29,24 @@ pub(super) async fn sized<T: Send + 'static>(
     if bytes < MIN_BYTES {
         return Ok(work());
     }
-    on_pool(core, work)
-        .await
-        .map_err(|refusal| errors::exception(&refusal))
+    let (job, done) = job(work);
+    if let Err((_, job)) = core.pool.submit(job) {
+        // As many as there are connections, at most.
+        core.tasks.spawn_blocking(job);
+    }
+    let done = done.await.map_err(|_| given_up());
+    done.map_err(|refusal| errors::exception(&refusal))
+}
+
+/// Runs the work of a one-way call in the compute pool, whatever waits there: what waits of a connection is bounded by how many
+/// of its one-way calls run.
+pub(super) async fn oneway_on_pool<T: Send + 'static>(
+    core: &Arc<Core>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Refusal> {
+    let (job, done) = job(work);
+    core.pool.submit_oneway(job);
+    done.await.map_err(|_| given_up())
 }
 
 /// Runs work in the compute pool.
@@ -37,13 +54,7 @@ pub(super) async fn on_pool<T: Send + 'static>(
     core: &Arc<Core>,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Refusal> {
-    let (send, done) = oneshot::channel();
-    let job = Box::new(move || {
-        // Nobody waits: the client left while it was queued.
-        if !send.is_closed() {
-            let _ = send.send(work());
-        }
-    });
+    let (job, done) = job(work);
     if let Err((full, _)) = core.pool.submit(job) {
         let text = format!(
             "overloaded: {} compute calls are waiting here already",
@@ -51,8 +62,25 @@ pub(super) async fn on_pool<T: Send + 'static>(
         );
         return Err(Refusal::new(Status::Overloaded, text));
     }
-    done.await
-        .map_err(|_| Refusal::new(Status::Cancelled, "the work on it was given up"))
+    done.await.map_err(|_| given_up())
+}
+
+/// Work for a pool, and where its outcome comes.
+fn job<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> (Job, oneshot::Receiver<T>) {
+    let (send, done) = oneshot::channel();
+    let job = Box::new(move || {
+        // Nobody waits: the client left while it was queued.
+        if !send.is_closed() {
+            let _ = send.send(work());
+        }
+    });
+    (job, done)
+}
+
+fn given_up() -> Refusal {
+    Refusal::new(Status::Cancelled, "the work on it was given up")
 }
 
 /// About how many bytes a value takes, found out without walking all of it.

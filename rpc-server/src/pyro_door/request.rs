@@ -29,6 +29,8 @@ pub(super) struct Asked {
     pub(super) object: String,
     pub(super) around: Arc<Around>,
     pub(super) limits: Limits,
+    /// True when nobody waits for the answer.
+    pub(super) oneway: bool,
 }
 
 /// A request that was read.
@@ -127,6 +129,7 @@ impl Request {
             object: self.invoke.object.clone(),
             around: Arc::new(around),
             limits,
+            oneway: self.head.has(flag::ONEWAY),
         });
         let is_batch = self.head.has(flag::BATCH);
         let place = format!("{} of {}", self.invoke.call.method, asked.object);

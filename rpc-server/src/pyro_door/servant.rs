@@ -214,7 +214,10 @@ async fn start(
                 Some(context) => context.run(work),
                 None => work(),
             };
-            offload::on_pool(&asked.core, work).await?
+            match asked.oneway {
+                true => offload::oneway_on_pool(&asked.core, work).await?,
+                false => offload::on_pool(&asked.core, work).await?,
+            }
         }
         Begun::Goes(Started::Done(end)) => end.map(|()| Encoded::default()),
     }

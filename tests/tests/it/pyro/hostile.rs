@@ -11,6 +11,7 @@ use flate2::write::ZlibEncoder;
 use std::io::Write as _;
 
 use super::*;
+use crate::harness::{StepsHouse, begun};
 
 /// A head with these fields.
 fn head(kind: u8, serializer: u8, flags: u16, payload: u32, annotations: u32) -> Vec<u8> {
@@ -23,6 +24,12 @@ fn head(kind: u8, serializer: u8, flags: u16, payload: u32, annotations: u32) ->
     head.extend([0; 18]);
     head.extend(*b"\x4d\xc5");
     head
+}
+
+/// Makes a one-way call.
+async fn tell(client: &mut Client, method: &str, arguments: &[PyValue]) {
+    let invoke = client.invoke(method, arguments);
+    client.ask(flag::ONEWAY, &[], invoke).await;
 }
 
 async fn refusal(first: &[u8]) -> String {
@@ -208,14 +215,33 @@ async fn a_ping_is_answered() {
 async fn a_flood_of_oneway_calls_is_taken_and_those_behind_it_are_answered() {
     let (_house, mut client) = museum().await;
     for _ in 0..2_000 {
-        client
-            .ask(flag::ONEWAY, &[], client.invoke("close", &[]))
-            .await;
-        client
-            .ask(flag::ONEWAY, &[], client.invoke("nothing", &[]))
-            .await;
+        tell(&mut client, "close", &[]).await;
+        tell(&mut client, "nothing", &[]).await;
     }
     assert_eq!(client.call("square", &[3.into()]).await, Ok(9.into()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_many_calls_wait_to_compute_no_one_way_call_is_lost_and_large_ones_are_read() {
+    let builder = Daemon::builder().compute_threads(1).max_compute_queue(1);
+    let house = StepsHouse::with(builder).await;
+    let mut client = Client::connect(house.daemon.address(), "steps").await;
+    tell(&mut client, "note_slowly", &[1.into()]).await;
+    house.gate().arrived(1).await;
+    let waiting = begun(house.steps.grind(2)).await;
+    for step in 3..30 {
+        tell(&mut client, "note_slowly", &[step.into()]).await;
+    }
+    let refused = client.call("grind", &[99.into()]).await;
+    assert_raises(refused, "Pyro5.errors.PyroError", "overloaded");
+    let large = "x".repeat(200_000).into();
+    let refused = client.call("linger", &[large]).await;
+    assert_raises(refused, "builtins.TypeError", "must be u64, not str");
+    house.gate().open_for_good();
+    assert_eq!(soon(waiting).await, Ok(2));
+    let mut log = house.stepper.logged(29).await;
+    log.sort_unstable();
+    assert_eq!(log, (1..30).collect::<Vec<u64>>());
 }
 
 #[tokio::test]

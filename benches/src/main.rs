@@ -97,7 +97,7 @@ fn positive(text: &str) -> Result<f64, String> {
 fn after_help() -> String {
     let mut text = String::from("Scenarios:\n");
     for scenario in scenarios::ALL {
-        text += &format!("  {:13} {}\n", scenario.name, scenario.about);
+        text += &format!("  {:14} {}\n", scenario.name, scenario.about);
     }
     text + "
 Examples:

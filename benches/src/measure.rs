@@ -154,6 +154,11 @@ impl Measured {
         self.server_cpu_us / self.calls as f64
     }
 
+    /// The same at the client.
+    pub(crate) fn client_cpu_us(&self) -> f64 {
+        self.client_cpu_us / self.calls as f64
+    }
+
     /// Processor time of a call at both ends together, in microseconds.
     pub(crate) fn cpu_us(&self) -> f64 {
         (self.server_cpu_us + self.client_cpu_us) / self.calls as f64

@@ -36,6 +36,7 @@ struct Row {
     unit: String,
     vs_limit: Option<f64>,
     vs_tarpc: Option<f64>,
+    vs_pyro5: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
 }
@@ -117,6 +118,7 @@ impl Results {
                     unit: unit.clone(),
                     vs_limit: against(PeerName::Limit),
                     vs_tarpc: against(PeerName::Tarpc),
+                    vs_pyro5: against(PeerName::Pyro5),
                     note: None,
                 }
             })
@@ -131,6 +133,7 @@ impl Results {
             unit: String::new(),
             vs_limit: None,
             vs_tarpc: None,
+            vs_pyro5: None,
             note: Some(format!("skipped: {}", skipped.why)),
         }));
         rows
@@ -197,8 +200,8 @@ fn table(report: &Report<'_>, scenarios: &[Scenario]) -> String {
             continue;
         }
         text += &format!(
-            "  {:13} {:14} {:21} {:>14} {:9} {:>9} {:>9}\n",
-            "", "peer", "metric", "median", "unit", "x limit", "x tarpc"
+            "  {:14} {:14} {:21} {:>14} {:9} {:>9} {:>9} {:>9}\n",
+            "", "peer", "metric", "median", "unit", "x limit", "x tarpc", "x pyro5"
         );
         text += &lines;
     }
@@ -206,17 +209,18 @@ fn table(report: &Report<'_>, scenarios: &[Scenario]) -> String {
 }
 
 fn line(row: &Row) -> String {
-    let start = format!("  {:13} {:14} ", row.scenario, row.peer);
+    let start = format!("  {:14} {:14} ", row.scenario, row.peer);
     let rest = match (row.median, &row.note) {
         (Some(median), _) => {
             let ratio = |ratio: Option<f64>| ratio.map_or_else(|| "-".to_owned(), digits);
             format!(
-                "{:21} {:>14} {:9} {:>9} {:>9}",
+                "{:21} {:>14} {:9} {:>9} {:>9} {:>9}",
                 row.metric,
                 digits(median),
                 row.unit,
                 ratio(row.vs_limit),
-                ratio(row.vs_tarpc)
+                ratio(row.vs_tarpc),
+                ratio(row.vs_pyro5)
             )
         }
         (None, note) => note.clone().unwrap_or_default(),

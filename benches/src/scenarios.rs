@@ -9,6 +9,7 @@ mod instructions;
 mod memory;
 mod names;
 mod objects;
+mod python;
 mod scaling;
 mod two_way;
 
@@ -29,6 +30,7 @@ use fleet::{Failing, Long, Loss, Lost, Slow, Trivial, Waiting};
 use instructions::Instructions;
 use memory::Memory;
 use names::Names;
+use python::{Many, Object, One};
 use scaling::{Connections, InFlight, Objects};
 use two_way::{References, Small, Still};
 
@@ -86,7 +88,7 @@ const fn scenario(name: &'static str, about: &'static str, room: &'static dyn Ro
     Scenario { name, about, room }
 }
 
-pub(crate) const ALL: [Scenario; 31] = [
+pub(crate) const ALL: [Scenario; 37] = [
     scenario(
         "A",
         "latency of a call, 1 in flight",
@@ -264,6 +266,52 @@ pub(crate) const ALL: [Scenario; 31] = [
         "two-way-still-reader",
         "endless streams of which nothing is taken: the memory of the producer (farcall)",
         &Still,
+    ),
+    scenario(
+        "python-calls",
+        "one Python client of a farcall daemon and of Pyro5's, one call after the other (farcall, pyro5)",
+        &One {
+            parts: &python::CALLS,
+            bytes: 0,
+            object: Object::Typed,
+        },
+    ),
+    scenario(
+        "python-batch",
+        "the same with 100 calls in each message (farcall, pyro5)",
+        &One {
+            parts: &python::BATCH,
+            bytes: 0,
+            object: Object::Typed,
+        },
+    ),
+    scenario(
+        "python-large",
+        "the same with texts and bytes of 1,000,000 (farcall, pyro5)",
+        &One {
+            parts: &python::LARGE,
+            bytes: 1_000_000,
+            object: Object::Typed,
+        },
+    ),
+    scenario(
+        "python-object",
+        "methods, attributes and items of an object that speaks Python (farcall, pyro5)",
+        &One {
+            parts: &python::OBJECT,
+            bytes: 0,
+            object: Object::Dynamic,
+        },
+    ),
+    scenario(
+        "python-clients",
+        "200 Python clients at once (farcall, pyro5)",
+        &Many { clients: 200 },
+    ),
+    scenario(
+        "python-daemon",
+        "farcall's client and Pyro5's of a Python daemon (farcall, pyro5)",
+        &python::Rust,
     ),
 ];
 

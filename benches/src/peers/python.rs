@@ -3,6 +3,8 @@
 mod map;
 
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -28,6 +30,16 @@ pub(crate) const GRPCIO: Script = Script(concat!(
     include_str!("python/common.py"),
     include_str!("python/grpcio.py")
 ));
+/// Pyro5's own clients with their defaults, which call whoever serves them.
+const CLIENTS: Script = Script(concat!(
+    include_str!("python/common.py"),
+    include_str!("python/clients.py")
+));
+/// A daemon of Pyro5's with its defaults.
+const HOST: Script = Script(concat!(
+    include_str!("python/common.py"),
+    include_str!("python/host.py")
+));
 pub(crate) const POOL: Script = Script(concat!(
     include_str!("python/common.py"),
     include_str!("python/pool.py")
@@ -45,16 +57,42 @@ pub(crate) struct Script(&'static str);
 
 pub(crate) async fn serve(script: Script) -> anyhow::Result<()> {
     suits()?;
-    let mut program = Program::start(script, "server", "")?;
+    serve_with(script, "").await
+}
+
+/// A daemon of Pyro5's, for the scenarios of Python's clients; `kind` is the type of its server.
+pub(crate) async fn serve_host(kind: &str) -> anyhow::Result<()> {
+    serve_with(HOST, kind).await
+}
+
+async fn serve_with(script: Script, detail: &str) -> anyhow::Result<()> {
+    let mut program = Program::start(script, "server", detail)?;
     let address: String = program.word().await?;
     super::ready(&address).await
 }
 
 pub(crate) async fn connect(script: Script, address: &str) -> anyhow::Result<Python> {
     suits()?;
-    let mut program = Program::start(script, "client", address)?;
-    let () = program.word().await?;
-    Ok(Python(Mutex::new(program)))
+    Python::start(script, address).await
+}
+
+/// What Pyro5's own clients do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clients<'a> {
+    /// By its name in the script.
+    pub(crate) what: &'a str,
+    pub(crate) serializer: &'a str,
+    pub(crate) count: usize,
+}
+
+/// Clients of Pyro5's, in one process, each with a thread and a connection of its own.
+pub(crate) async fn clients(clients: Clients<'_>, address: &str) -> anyhow::Result<Python> {
+    let Clients {
+        what,
+        serializer,
+        count,
+    } = clients;
+    Python::start(CLIENTS, &format!("{what} {serializer} {count} {address}")).await
 }
 
 fn suits() -> anyhow::Result<()> {
@@ -65,7 +103,27 @@ fn suits() -> anyhow::Result<()> {
 }
 
 /// A client program.
-pub(crate) struct Python(Mutex<Program>);
+#[derive(Clone)]
+pub(crate) struct Python {
+    program: Arc<Mutex<Program>>,
+    refused: Arc<AtomicU64>,
+}
+
+impl Python {
+    async fn start(script: Script, detail: &str) -> anyhow::Result<Self> {
+        let mut program = Program::start(script, "client", detail)?;
+        let () = program.word().await?;
+        Ok(Self {
+            program: Arc::new(Mutex::new(program)),
+            refused: Arc::default(),
+        })
+    }
+
+    /// How many of its clients were not let in.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+}
 
 /// What it did.
 #[derive(Deserialize)]
@@ -73,6 +131,7 @@ struct Done {
     count: u64,
     /// How long each call took, where one was in flight.
     nanos: Vec<u64>,
+    refused: u64,
 }
 
 impl Caller for Python {
@@ -82,7 +141,7 @@ impl Caller for Python {
             What::Echo(bytes) => bytes,
         };
         Box::pin(async move {
-            let mut program = self.0.lock().await;
+            let mut program = self.program.lock().await;
             let calls = json!({ "bytes": bytes, "window": load.window });
             program.tell(&calls.to_string()).await;
             while !(load.stop)() {
@@ -90,6 +149,7 @@ impl Caller for Python {
             }
             program.tell("enough").await;
             let done: Done = program.word().await?;
+            self.refused.store(done.refused, Ordering::Relaxed);
             done.nanos.into_iter().for_each(load.latency);
             Ok(done.count)
         })

@@ -27,6 +27,8 @@ class Calls:
         # A number to square, or bytes to give back.
         self.data = b"\7" * bytes if bytes else 3
         self.enough = threading.Event()
+        # How many could not call at all.
+        self.refused = 0
 
     def check(self, answer):
         if self.bytes:
@@ -100,4 +102,4 @@ def measure(call, calls):
     waiting.start()
     count, nanos = call(calls)
     waiting.join()
-    say(Ok={"count": count, "nanos": nanos})
+    say(Ok={"count": count, "nanos": nanos, "refused": calls.refused})

@@ -22,6 +22,9 @@ pub(crate) fn bind<'a>(
     if given > parameters.len() {
         return Err(too_many(method, &parameters, given));
     }
+    if given == parameters.len() && keywords.is_empty() {
+        return Ok(positional);
+    }
     let mut bound: Vec<Option<PyValue>> = positional.into_iter().map(Some).collect();
     bound.resize_with(parameters.len(), || None);
     for (name, value) in keywords {

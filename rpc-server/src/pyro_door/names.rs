@@ -51,9 +51,11 @@ const ALWAYS_PRIVATE: [&str; 43] = [
 
 /// Refuses a private name.
 pub(super) fn check(name: &str) -> Result<(), Exception> {
+    if !name.starts_with('_') {
+        return Ok(());
+    }
     let special = name.len() > 4 && name.starts_with("__") && name.ends_with("__");
-    let private = ALWAYS_PRIVATE.contains(&name) || name.starts_with('_') && !special;
-    if private {
+    if ALWAYS_PRIVATE.contains(&name) || !special {
         let text = format!("attempt to access private attribute '{name}'");
         return Err(Exception::builtin("AttributeError", text));
     }

@@ -26,7 +26,7 @@ pub(super) struct Asked {
     /// The address of this machine that the client reached.
     pub(super) reached: Option<IpAddr>,
     /// The id of the object that is called.
-    pub(super) object: String,
+    pub(super) object: Arc<str>,
     pub(super) around: Arc<Around>,
     pub(super) limits: Limits,
     /// True when nobody waits for the answer.
@@ -126,7 +126,7 @@ impl Request {
             core,
             connection,
             reached,
-            object: self.invoke.object.clone(),
+            object: self.invoke.object.as_str().into(),
             around: Arc::new(around),
             limits,
             oneway: self.head.has(flag::ONEWAY),
@@ -203,26 +203,27 @@ async fn batch(target: &Target, asked: &Arc<Asked>, invoke: Invoke) -> Result<An
 /// A call with the daemon's hooks around it.
 async fn attended(target: &Target, asked: &Arc<Asked>, call: Call) -> Result<Returned, Exception> {
     let call = target.meant(call)?;
-    let place = format!("{} of {}", call.method, asked.object);
+    let method = call.method.clone();
+    let place = || format!("{method} of {}", asked.object);
     let hooks = &asked.core.hooks;
     if hooks.is_empty() {
         let ended = target.call(asked, call).await;
-        return ended.map_err(|exception| errors::traced(exception, &place));
+        return ended.map_err(|exception| errors::traced(exception, &place()));
     }
     let info = CallInfo::new(
-        asked.object.as_str().into(),
+        Arc::clone(&asked.object),
         target.service().into(),
-        call.method.as_str().into(),
+        method.as_str().into(),
     );
     let begun = hooks.begin(info);
     let begun = begun.map_err(|refused| Exception::pyro("SecurityError", refused.to_string()))?;
     let ended = target.call(asked, call).await;
     let error = ended.as_ref().err().map(|exception| CallError::Failed {
-        target: place.as_str().into(),
+        target: place().into(),
         reason: Failure::Error(errors::shown(exception)),
     });
     match begun.end(error.as_ref().map_or(Ok(()), Err)) {
-        Ok(()) => ended.map_err(|exception| errors::traced(exception, &place)),
+        Ok(()) => ended.map_err(|exception| errors::traced(exception, &place())),
         Err(panicked) => Err(Exception::builtin("RuntimeError", panicked.to_string())),
     }
 }

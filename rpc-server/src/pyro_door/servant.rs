@@ -198,7 +198,7 @@ async fn start(
         trace: None,
         max_result_bytes,
     };
-    let target = asked.object.as_str().into();
+    let target = Arc::clone(&asked.object);
     let begun = attach::reading(CODEC, target, arguments.attachments, || {
         begin(servant, request)
     });
@@ -262,7 +262,10 @@ fn returned(
     answer: Encoded,
 ) -> Result<Returned, Exception> {
     let bytes = answer.frames.into_bytes();
-    let target = format!("{name} of {}", asked.object).into();
+    let target = match answer.attachments.is_empty() {
+        true => Arc::clone(&asked.object),
+        false => format!("{name} of {}", asked.object).into(),
+    };
     let value = attach::reading(CODEC, target, answer.attachments, || {
         CODEC.decode::<Value>(&bytes)
     });

@@ -20,6 +20,9 @@ use super::wire::{Ended, Raw, Wire};
 use super::{MAX_ONEWAY, errors, offload, streams};
 use crate::daemon::Core;
 
+/// Most replies are no longer.
+const FEW_BYTES: usize = 256;
+
 /// Serves a client until it leaves, or the daemon ends.
 pub(crate) async fn serve(core: Arc<Core>, socket: Socket, received: BytesMut, peer: Peer) {
     let reached = socket.reached();
@@ -216,10 +219,10 @@ impl Reply {
             Answer::Value(value) | Answer::Batch(value) => offload::weight(value),
             _ => 0,
         };
-        let written = offload::sized(core, weight, move || self.put(answered)).await;
+        let written = offload::sized(core, weight, move || self.put(answered, weight)).await;
         let written = written.and_then(|put| put.map_err(|error| errors::unwritable(&error)));
         written.unwrap_or_else(|exception| {
-            let put = self.put(Answered::from(exception));
+            let put = self.put(Answered::from(exception), 0);
             put.unwrap_or_else(|error| self.plain(&error))
         })
     }
@@ -228,10 +231,11 @@ impl Reply {
     fn plain(self, error: &PutError) -> Vec<u8> {
         let text = format!("Error serializing exception: {error}");
         let exception = Exception::pyro("PyroError", text);
-        self.put(Answered::from(exception)).unwrap_or_default()
+        self.put(Answered::from(exception), 0).unwrap_or_default()
     }
 
-    fn put(self, answered: Answered) -> Result<Vec<u8>, PutError> {
+    /// `weight` is about what the answer takes.
+    fn put(self, answered: Answered, weight: usize) -> Result<Vec<u8>, PutError> {
         let Answered {
             answer,
             mut annotations,
@@ -257,7 +261,7 @@ impl Reply {
             compression: self.compression,
             ..Outgoing::new(Kind::Result, self.serializer.number(), self.sequence)
         };
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(FEW_BYTES + weight);
         outgoing.put(&mut out, &self.limits, |out| {
             self.serializer.encode(&value, out).map_err(PutError::from)
         })?;

@@ -13,6 +13,9 @@ use super::STALL;
 /// The most bytes that are read ahead while a call runs.
 const MAX_READ_AHEAD: usize = 64 << 10;
 
+/// Room for the beginning of a message: most calls are shorter, and come with one read.
+const FIRST_BYTES: usize = 1 << 10;
+
 /// Room is made for so much of an announced message at a time.
 const STEP_BYTES: usize = 1 << 20;
 
@@ -97,6 +100,9 @@ impl Wire {
 
     async fn read_more(&mut self) -> Result<(), Ended> {
         let begun = !self.received.is_empty();
+        if !begun {
+            self.received.reserve(FIRST_BYTES);
+        }
         let read = self.socket.read_buf(&mut self.received);
         let count = match begun {
             true => tokio::time::timeout(STALL, read)

@@ -10,7 +10,7 @@ WHAT, SERIALIZER, CLIENTS, LOCATION = ADDRESS.split()
 
 Pyro5.config.SERIALIZER = SERIALIZER
 
-LINE = "naïve café, 10 €, 'quoted'\n"
+LINE = "a line of plain text, as programs send them\n"
 
 # As many calls as go in one message.
 BATCH = 100

@@ -10,7 +10,7 @@ except ImportError:
 
 Pyro5.config.SERVERTYPE = ADDRESS
 
-LINE = "naïve café, 10 €, 'quoted'\n"
+LINE = "a line of plain text, as programs send them\n"
 
 
 @Pyro5.api.expose

@@ -8,7 +8,7 @@ use futures_util::stream;
 use super::Object;
 use crate::peers;
 
-const LINE: &str = "naïve café, 10 €, 'quoted'\n";
+const LINE: &str = "a line of plain text, as programs send them\n";
 
 #[farcall::remote]
 trait Worker {
@@ -38,7 +38,9 @@ impl Worker for Typed {
     }
 
     fn text(&self, length: usize) -> String {
-        LINE.chars().cycle().take(length).collect()
+        let mut text = LINE.repeat(length / LINE.len() + 1);
+        text.truncate(length);
+        text
     }
 
     fn echo_bytes(&self, data: Bytes) -> Bytes {

@@ -118,10 +118,14 @@ impl Taker<'_> {
                 self.elements(value, |_| &Type::Any)
             }
             PyValue::Dict(entries) => self.map(entries, &Type::Any, &Type::Any),
-            value => {
-                let misfit = Misfit::new(ty, &value);
-                Value::try_from(value).map_err(|_| misfit)
+            PyValue::Big(_) | PyValue::Complex(..) | PyValue::Wtf8(_) => {
+                Err(Misfit::new(ty, &value))
             }
+            value => Value::try_from(value).map_err(|error| Misfit {
+                path: Vec::new(),
+                expected: ty.to_string(),
+                found: error.to_string(),
+            }),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use farcall_shared::attach;
 use farcall_shared::context::Context;
 use farcall_shared::descriptor::{Descriptor, Method, Runs};
@@ -15,6 +16,7 @@ use farcall_shared::pyro::{PyValue, value::ConvertError};
 use farcall_shared::reference::{Reference, Referent};
 use farcall_shared::shape::{Content, Type};
 use farcall_shared::value::Value;
+use farcall_shared::wire::blob;
 use farcall_shared::wire::codec::Codec;
 use farcall_shared::wire::frames::Frames;
 use farcall_shared::wire::status::{Refusal, Status};
@@ -188,7 +190,7 @@ async fn start(
     arguments: Encoded,
     max_result_bytes: usize,
 ) -> Answer {
-    let bytes = arguments.frames.into_bytes();
+    let bytes = Bytes::from(arguments.frames.into_bytes());
     let request = Request {
         method,
         codec: CODEC,
@@ -200,7 +202,10 @@ async fn start(
     };
     let target = Arc::clone(&asked.object);
     let begun = attach::reading(CODEC, target, arguments.attachments, || {
-        begin(servant, request)
+        match bytes.len() < blob::MIN_BYTES {
+            true => begin(servant, request),
+            false => blob::reading(&bytes, || begin(servant, request)),
+        }
     });
     match begun {
         Begun::Over(answer) => answer,
@@ -261,7 +266,14 @@ fn returned(
     method: Option<&Method>,
     answer: Encoded,
 ) -> Result<Returned, Exception> {
-    let bytes = answer.frames.into_bytes();
+    let mut frames = answer.frames;
+    if method.is_some_and(|method| method.result == Type::Bytes) {
+        match frames.into_last_blob() {
+            Ok(blob) => return Ok(PyValue::Bytes(blob.into()).into()),
+            Err(others) => frames = others,
+        }
+    }
+    let bytes = frames.into_bytes();
     let target = match answer.attachments.is_empty() {
         true => Arc::clone(&asked.object),
         false => format!("{name} of {}", asked.object).into(),

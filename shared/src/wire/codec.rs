@@ -1,7 +1,9 @@
 //! Codecs: how arguments and results become bytes, each with its bounds on size and nesting.
 
+use std::fmt;
+
 use serde::Serialize;
-use serde::de::{DeserializeOwned, Deserializer};
+use serde::de::{DeserializeOwned, Deserializer, Visitor};
 
 use super::blob;
 use super::depth::{MAX_DEPTH, deserialize_limited, serialize_limited};
@@ -109,7 +111,8 @@ impl Codec {
         let mut bounded = Bounded {
             out,
             start,
-            lent: lent.filter(|_| self == Self::Postcard),
+            // JSON has numbers in the place of bytes.
+            lent: lent.filter(|_| self != Self::Json),
             lent_before,
             end: start.saturating_add(limit),
             over: false,
@@ -165,16 +168,16 @@ impl Codec {
                 }
             }
             Self::MessagePack => {
-                let mut rest = bytes;
-                let mut reader = rmp_serde::Deserializer::new(&mut rest).with_human_readable();
+                // From the bytes themselves, so that text and blobs are not read into a buffer first.
+                let reader = rmp_serde::Deserializer::from_read_ref(bytes);
+                let mut reader = reader.with_human_readable();
                 let value = how
                     .read(&mut reader)
                     .map_err(|e| DecodeError(e.to_string()))?;
-                drop(reader);
-                if rest.is_empty() {
-                    Ok(value)
-                } else {
-                    Err(DecodeError("bytes are left over behind it".into()))
+                match reader.deserialize_any(NoMore) {
+                    // No further value begins.
+                    Err(rmp_serde::decode::Error::InvalidMarkerRead(_)) => Ok(value),
+                    _ => Err(DecodeError("bytes are left over behind it".into())),
                 }
             }
             Self::Json => {
@@ -186,6 +189,17 @@ impl Codec {
                 Ok(value)
             }
         }
+    }
+}
+
+/// Takes no value at all.
+struct NoMore;
+
+impl Visitor<'_> for NoMore {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nothing")
     }
 }
 
@@ -465,6 +479,31 @@ mod tests {
             bytes.push(1);
             assert!(codec.decode::<u32>(&bytes).is_err(), "{codec:?}");
             assert!(codec.decode::<u32>(&[]).is_err(), "{codec:?}");
+        }
+        // The beginning of anything, also of what never comes.
+        for byte in 0..=u8::MAX {
+            assert!(Codec::MessagePack.decode::<u32>(&[5, byte]).is_err());
+        }
+        assert_eq!(Codec::MessagePack.decode::<u32>(&[5]), Ok(5));
+    }
+
+    #[test]
+    fn a_blob_is_lent_and_read_without_a_copy() {
+        let blob = bytes::Bytes::from(vec![7; blob::MIN_BYTES]);
+        for codec in [Codec::Postcard, Codec::MessagePack] {
+            let (mut out, mut lent) = (Vec::new(), Vec::new());
+            let written = blob::Blob(blob.clone());
+            let limit = 2 * blob.len();
+            codec
+                .encode_lending(&written, &mut out, &mut lent, limit)
+                .unwrap();
+            assert_eq!(lent[0].data.as_ptr(), blob.as_ptr(), "{codec:?}");
+            out.extend_from_slice(&blob);
+            let message = bytes::Bytes::from(out);
+            let read = || codec.decode::<blob::Blob<bytes::Bytes>>(&message);
+            let read = blob::reading(&message, read).unwrap().0;
+            assert!(message.as_ptr_range().contains(&read.as_ptr()));
+            assert_eq!(read, blob, "{codec:?}");
         }
     }
 

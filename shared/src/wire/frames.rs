@@ -86,6 +86,20 @@ impl Frames {
         self.lent_bytes = self.lent.iter().map(|lent| lent.data.len()).sum();
     }
 
+    /// The blob that is all there is behind some bytes in front of it; else everything as it was.
+    ///
+    /// # Errors
+    /// Itself, where there is no such blob.
+    pub fn into_last_blob(mut self) -> Result<Bytes, Self> {
+        match self.lent.pop() {
+            Some(lent) if self.lent.is_empty() && lent.at == self.bytes.len() => Ok(lent.data),
+            last => {
+                self.lent.extend(last);
+                Err(self)
+            }
+        }
+    }
+
     /// Everything in one piece.
     pub fn into_bytes(self) -> Vec<u8> {
         if self.lent.is_empty() {
@@ -356,6 +370,30 @@ mod tests {
         assert_eq!((frames.lent.len(), frames.lent[0].at), (1, 0));
         assert_eq!(frames.bytes, b"next");
         assert!(next.is_empty());
+    }
+
+    #[test]
+    fn the_last_blob_is_taken_out_only_when_it_is_the_only_one() {
+        let blobs = |places: &[usize]| Frames {
+            bytes: vec![1, 2],
+            lent: places
+                .iter()
+                .map(|&at| Lent {
+                    at,
+                    data: Bytes::from_static(b"blob"),
+                })
+                .collect(),
+            lent_bytes: 4 * places.len(),
+        };
+        assert_eq!(blobs(&[2]).into_last_blob().unwrap(), b"blob".as_slice());
+        for (places, whole) in [
+            (&[][..], &b"\x01\x02"[..]),
+            (&[1], b"\x01blob\x02"),
+            (&[0, 2], b"blob\x01\x02blob"),
+        ] {
+            let others = blobs(places).into_last_blob().unwrap_err();
+            assert_eq!(others.into_bytes(), whole);
+        }
     }
 
     /// A frame of those bytes, the blobs lent.

@@ -27,7 +27,7 @@ def squares(uri, numbers):
         return found
 
 
-with Pyro5.api.locate_ns(*ns.rsplit(":", 1)) as names:
+with Pyro5.api.Proxy(f"PYRO:Pyro.NameServer@{ns}") as names:
     workers = sorted(names.list(prefix="worker.").values())
 
 numbers = range(int(count))

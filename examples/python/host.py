@@ -22,10 +22,10 @@ class Squarer:
         return data * data
 
 
-with Pyro5.api.Daemon() as daemon, Pyro5.api.locate_ns(*ns.rsplit(":", 1)) as names:
+with Pyro5.api.Daemon() as daemon:
     uri = daemon.register(Squarer)
-    # A name of the service `ns`, as `pyro5-ns` would keep it: without a lease, until it is removed.
-    names.register(name, uri)
-    names._pyroRelease()
+    # `ns` keeps the name as `pyro5-ns` would: without a lease, until somebody removes it.
+    with Pyro5.api.Proxy(f"PYRO:Pyro.NameServer@{ns}") as names:
+        names.register(name, uri)
     print("Ready. Object uri =", uri, flush=True)
     daemon.requestLoop()

@@ -46,7 +46,7 @@ print("bumps:", thing.bumps())
 # Bytes: serpent, the default serializer, writes them as base64 and leaves it to the reader to ask for them.
 print("bytes:", serpent.tobytes(thing.blob(4)))
 
-# A method that gives an object: it arrives as a proxy, and lives until nobody uses it for five minutes.
+# A method that gives an object: it arrives as a proxy, and lives as long as that is connected, and five minutes more.
 child = thing.spawn("a child")
 print("child:", child.whoami())
 

@@ -1171,6 +1171,158 @@ pub mod python {
     //! and with any of the serializers.
 }
 
+pub mod moving_from_pyro5 {
+    //! Moving a program that uses Python's Pyro5 over, piece by piece: at every step all of it runs.
+    //!
+    //! # 1. The name service
+    //!
+    //! Stop `pyro5-ns` and start `ns` in its place. It listens at the same port, 9090, and answers the search by broadcast at UDP
+    //! port 9091 as Python's does: `ns --host 0.0.0.0` for a network, `--store redb:PATH` where names are to survive a
+    //! restart. No Python program changes; they register their names again when they start.
+    //!
+    //! # 2. An object, under its name
+    //!
+    //! Write the class as a trait and a type. Methods and arguments keep their names, since Python calls by them:
+    //!
+    //! ```python
+    //! @Pyro5.api.expose
+    //! @Pyro5.api.behavior(instance_mode="single")
+    //! class Shelf:
+    //!     def take(self, what, count=1):
+    //!         if count > self.stock.get(what, 0):
+    //!             raise ValueError(f"too few {what}")
+    //!         self.stock[what] -= count
+    //!         return self.stock[what]
+    //! ```
+    //!
+    //! ```
+    //! use std::collections::HashMap;
+    //! use std::sync::Mutex;
+    //!
+    //! use farcall::{Daemon, Publication, names};
+    //!
+    //! #[farcall::remote]
+    //! pub trait Shelf {
+    //!     // What Python may leave out is an `Option`.
+    //!     async fn take(&self, what: String, count: Option<u64>) -> Result<u64, String>;
+    //! }
+    //!
+    //! struct Stock(Mutex<HashMap<String, u64>>);
+    //!
+    //! impl Shelf for Stock {
+    //!     async fn take(&self, what: String, count: Option<u64>) -> Result<u64, String> {
+    //!         let mut stock = self.0.lock().map_err(|e| e.to_string())?;
+    //!         let left = stock.entry(what.clone()).or_default();
+    //!         // A RuntimeError in Python.
+    //!         *left = left.checked_sub(count.unwrap_or(1)).ok_or(format!("too few {what}"))?;
+    //!         Ok(*left)
+    //!     }
+    //! }
+    //!
+    //! # #[tokio::main]
+    //! # async fn main() -> anyhow::Result<()> {
+    //! # let ns = names::Server::bind("localhost:0", "memory").await?;
+    //! # let at = ns.address().to_string();
+    //! # use farcall::python::PythonProxy;
+    //! # let python = PythonProxy::new(&format!("PYRO:Pyro.NameServer@{at}"))?;
+    //! # python.call("register", ["shelf".into(), "PYRO:shelf@localhost:1".into()], []).await?;
+    //! let stock = Stock(Mutex::new(HashMap::from([("nuts".to_owned(), 10)])));
+    //! let daemon = Daemon::builder().names(at.clone()).bind("localhost:0").await?;
+    //! // In place of the Python object, whoever asks for the name next.
+    //! daemon.publish_as("shelf", stock.serve(), Publication::replace()).await?;
+    //!
+    //! # let shelf = PythonProxy::new(&format!("PYRONAME:shelf@{at}"))?;
+    //! # assert_eq!(shelf.call("take", ["nuts".into()], []).await?, 9.into());
+    //! # let keywords = [("count".to_owned(), 4.into())];
+    //! # assert_eq!(shelf.call("take", ["nuts".into()], keywords).await?, 5.into());
+    //! # let raised = shelf.call("take", ["bolts".into()], []).await.unwrap_err();
+    //! # assert!(raised.to_string().ends_with("raised builtins.RuntimeError: too few bolts"), "{raised}");
+    //! // 3. A Rust client of an object that Python hosts, and of this one over Python's protocol.
+    //! let shelf = ShelfProxy::connect(&format!("PYRONAME:shelf@{at}")).await?;
+    //! assert_eq!(shelf.take("nuts".into(), Some(2)).await?, Ok(3));
+    //!
+    //! // 4. Whichever protocol the object behind the name has: here farcall's own.
+    //! let shelf = ShelfProxy::connect(&format!("farname:shelf@{at}")).await?;
+    //! assert_eq!(shelf.take("nuts".into(), None).await?, Ok(2));
+    //! assert_eq!(shelf.take("bolts".into(), None).await?, Err("too few bolts".into()));
+    //! # let full = || Stock(Mutex::new(HashMap::from([("nuts".to_owned(), 10)]))).serve();
+    //! # daemon.register("session", farcall::Servant::per_session(full))?;
+    //! # daemon.register("call", farcall::Servant::per_call(full))?;
+    //! # for (object, second) in [("session", 8), ("session", 8), ("call", 9)] {
+    //! #     let shelf = PythonProxy::new(&format!("PYRO:{object}@{}", daemon.address()))?;
+    //! #     assert_eq!(shelf.call("take", ["nuts".into()], []).await?, 9.into());
+    //! #     assert_eq!(shelf.call("take", ["nuts".into()], []).await?, second.into());
+    //! # }
+    //! # daemon.shutdown().await;
+    //! # Ok(())
+    //! # }
+    //! ```
+    //!
+    //! Python's proxies by `PYRONAME:` find the new object when they connect the next time; those that are connected stay with the old
+    //! one until its program ends. Where clients rely on the class of an exception, on `*args` or on attributes, host a
+    //! [`PythonObject`](crate::python::PythonObject): it raises any of Python's classes.
+    //!
+    //! # 3. Rust clients of Python's objects
+    //!
+    //! The same trait is what Rust knows of a Python object: `ShelfProxy` by `PYRONAME:` or `PYRO:` calls it wherever it is, as
+    //! above. [`python`](super::python) says how types and exceptions arrive.
+    //!
+    //! # 4. Rust to Rust
+    //!
+    //! A Rust client that connects by `farname:` speaks to a Python object in Python's protocol and, as soon as the object is
+    //! Rust's, in farcall's: over one connection that all proxies share, any number of calls at a time, with types checked at
+    //! connect. It is the same port, the same name, and the same line of the client. Python's clients of the object go on.
+    //!
+    //! # What corresponds to what
+    //!
+    //! | in Pyro5 | here |
+    //! |---|---|
+    //! | `@expose` | every method of a `#[remote]` trait; names that begin with `_` cannot be called from Python |
+    //! | `@oneway` | `#[oneway]`: Python's proxies know it, and do not wait. Such calls of a connection begin in their order, at most 256 run at a time |
+    //! | `instance_mode` `single`, `session`, `percall` | `serve()`, [`Servant::per_session`](crate::Servant::per_session), [`Servant::per_call`](crate::Servant::per_call) |
+    //! | `BatchProxy` | the same; in Rust [`batches`](super::batches), where a batch need not stop at the first error |
+    //! | generators, iterators | methods that give an iterator or a [`Stream`](crate::Stream); a `Streaming` in a trait of a Python object |
+    //! | a proxy as an argument: callbacks | the proxy of a `#[remote]` trait as the argument's type; Python's side hosts its object in a daemon, as ever |
+    //! | autoproxy of registered objects | a proxy as the result. What was never registered lives while a connection to it is there, and five minutes more |
+    //! | annotations | [metadata](super::context) with keys of four characters |
+    //! | `current_context` | [`Context::current`](crate::Context::current): peer, metadata, correlation id, and whether anybody still waits |
+    //! | `track_resource`, `clientDisconnect` | [`Session::keep`](crate::context::Session::keep): dropped when the connection ends |
+    //! | `validateHandshake` | none: any handshake value is accepted. A [`Hook`](crate::Hook) refuses calls, in Python a `SecurityError` |
+    //! | `methodcall_error_handler` | [`Hook::after`](crate::Hook) |
+    //! | serpent, json, msgpack | all three, whichever the client takes; [`with_serializer`](crate::python::PythonProxy::with_serializer) |
+    //! | marshal | read and answered, too; refusals are written with it as long as the client's serializer is not known |
+    //! | custom classes and their converters | structs: a `dict` of the fields; a `__class__` in it is ignored |
+    //! | exceptions | the `Err` of a method is a `RuntimeError`; of Python's [`Raised`](crate::python::Raised) keeps class, arguments and traceback |
+    //! | `get_pyro_traceback()` | works: it tells object and method, and what they said; there are no Rust frames in it |
+    //! | `PYRO:`, `PYRONAME:`, `PYROMETA:` | the same in Rust; `far:`, `farname:` and `farmeta:` are farcall's. `./u:PATH` is a Unix socket, too |
+    //! | metadata tags, yellow pages | tags of a [`Publication`](crate::Publication), `farmeta:` |
+    //! | `COMMTIMEOUT`, `_pyroTimeout` | every call from Rust has a deadline, 30 s unless [`with_deadline`](crate::Proxy::with_deadline) says another |
+    //! | `MAX_RETRIES` | `#[idempotent]` methods are tried until their deadline, others only when they surely did not run ([`calling`](super::calling)) |
+    //! | `_pyroReconnect` | not needed: proxies connect again by themselves |
+    //! | `nathost` | [`Builder::advertise`](crate::Builder::advertise); there is no `natport`, the port must be the same outside |
+    //! | `COMPRESSION` | compressed messages are read, and answered so from then on |
+    //! | `THREADPOOL_SIZE`, `SERVERTYPE` | nothing to set; [`max_connections`](crate::Builder::max_connections) is 10,000 |
+    //! | `ITER_STREAM_LINGER` | 30 s |
+    //! | `MAX_MESSAGE_SIZE` | 128 MiB ([`limits`](super::limits)) |
+    //! | `NS_AUTOCLEAN` | names of a farcall daemon have a lease; Python's stay until they are removed |
+    //! | `pyro5-nsc`, `Pyro.Daemon` | both work; `nsc` is the tool for both kinds of objects |
+    //! | `SSL` | none: a tunnel in front of both |
+    //!
+    //! # What differs, and why
+    //!
+    //! - **No pool to exhaust.** Pyro5's daemon keeps a thread for each connection and refuses the 81st. Here a connection is a task:
+    //!   hundreds of clients may stay connected and silent.
+    //! - **No thread owns a proxy.** Rust's are cloned and shared freely. Those of Python objects take turns over their one
+    //!   connection, since Python's protocol has one call at a time.
+    //! - **Methods run at the same time.** In one object many calls run at once, as with Pyro5's thread server, but without a lock
+    //!   like Python's around the interpreter. The compiler asks for `Sync`, so nothing is shared by accident.
+    //! - **No pickle, and no classes of the sender's.** Only values travel.
+    //! - **Arguments have types.** What does not fit never reaches the method: a `TypeError` names the argument.
+    //! - **Deadlines instead of waiting for ever.** A call from Rust ends by its deadline and says whether the method may have run.
+    //!   Python's clients set none; their calls end when they close, after 24 hours at the latest.
+    //! - **A daemon that ends answers first.** Calls in flight get their answers, and its names go at once.
+}
+
 pub mod tarpc {
     //! Plain tarpc services, both ways: hosted in a daemon as they are, and farcall's objects for stock tarpc clients.
     //!

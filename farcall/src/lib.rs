@@ -67,6 +67,7 @@
 //! | [`guide::peers`] | peer to peer: programs that host and call |
 //! | [`guide::dynamic`] | calls and objects without types |
 //! | [`guide::python`] | Python programs that call, are called, and look names up |
+//! | [`guide::moving_from_pyro5`] | a Python program moved over piece by piece |
 //! | [`guide::tarpc`] | plain tarpc services and stock tarpc clients |
 //! | [`guide::names`] | the name service as a library |
 //! | [`guide::limits`] | every bound, its name and its default |

@@ -16,6 +16,7 @@ mod references;
 mod request;
 mod servant;
 mod session;
+mod spare;
 mod streams;
 mod target;
 mod wire;
@@ -28,6 +29,7 @@ pub(crate) use ids::uuid;
 pub(crate) use session::serve;
 
 use handed::HandedOut;
+use spare::Spare;
 use streams::Streams;
 
 /// How long a message may take without a byte of it, while it is read or written.
@@ -59,4 +61,5 @@ const LEASE: Duration = Duration::from_secs(300);
 pub(crate) struct Kept {
     handed: HandedOut,
     streams: Streams,
+    spare: Spare,
 }

@@ -148,7 +148,9 @@ impl Session {
             Err(exception) => exception.into(),
         };
         let written = reply.write(&self.core, answered).await;
-        self.wire.write(&written).await
+        self.wire.write(&written).await?;
+        self.core.pyro.spare.give_back(written);
+        Ok(())
     }
 
     fn compression(&mut self, seen: bool) -> Compression {
@@ -219,10 +221,11 @@ impl Reply {
             Answer::Value(value) | Answer::Batch(value) => offload::weight(value),
             _ => 0,
         };
-        let written = offload::sized(core, weight, move || self.put(answered, weight)).await;
+        let out = core.pyro.spare.take(FEW_BYTES + weight);
+        let written = offload::sized(core, weight, move || self.put(answered, out)).await;
         let written = written.and_then(|put| put.map_err(|error| errors::unwritable(&error)));
         written.unwrap_or_else(|exception| {
-            let put = self.put(Answered::from(exception), 0);
+            let put = self.put(Answered::from(exception), Vec::new());
             put.unwrap_or_else(|error| self.plain(&error))
         })
     }
@@ -231,11 +234,12 @@ impl Reply {
     fn plain(self, error: &PutError) -> Vec<u8> {
         let text = format!("Error serializing exception: {error}");
         let exception = Exception::pyro("PyroError", text);
-        self.put(Answered::from(exception), 0).unwrap_or_default()
+        self.put(Answered::from(exception), Vec::new())
+            .unwrap_or_default()
     }
 
-    /// `weight` is about what the answer takes.
-    fn put(self, answered: Answered, weight: usize) -> Result<Vec<u8>, PutError> {
+    /// Writes the message to an empty buffer.
+    fn put(self, answered: Answered, mut out: Vec<u8>) -> Result<Vec<u8>, PutError> {
         let Answered {
             answer,
             mut annotations,
@@ -261,7 +265,6 @@ impl Reply {
             compression: self.compression,
             ..Outgoing::new(Kind::Result, self.serializer.number(), self.sequence)
         };
-        let mut out = Vec::with_capacity(FEW_BYTES + weight);
         outgoing.put(&mut out, &self.limits, |out| {
             self.serializer.encode(&value, out).map_err(PutError::from)
         })?;

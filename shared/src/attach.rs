@@ -17,6 +17,7 @@ use crate::context::Notes;
 use crate::error::Target;
 use crate::reference::Reference;
 use crate::streaming::{Incoming, Source};
+use crate::value::Value;
 use crate::wire::codec::Codec;
 
 /// How formats that describe themselves show a place: a map of this one key.
@@ -33,6 +34,8 @@ pub enum Attachment {
     Outgoing(Box<dyn Source>),
     /// A stream that arrives.
     Incoming(Incoming),
+    /// The value itself, where it is passed on as [`Codec::Value`]; behind what it refers to.
+    Value(Value),
     /// What is said beside the value, and no value has the place of; behind all others.
     Notes(Box<Notes>),
 }
@@ -43,6 +46,7 @@ impl fmt::Debug for Attachment {
             Self::Reference(reference) => f.debug_tuple("Reference").field(reference).finish(),
             Self::Outgoing(_) => f.write_str("Outgoing"),
             Self::Incoming(_) => f.write_str("Incoming"),
+            Self::Value(value) => value.fmt(f),
             Self::Notes(notes) => notes.fmt(f),
         }
     }
@@ -151,6 +155,34 @@ pub fn reading<T>(
     read()
 }
 
+/// Leaves a value as what was written.
+pub(crate) fn hold(value: Value) {
+    WRITTEN.with_borrow_mut(|written| written.push(Attachment::Value(value)));
+    COUNT.set(COUNT.get() + 1);
+}
+
+/// Takes the value that is to be read.
+pub(crate) fn held() -> Option<Value> {
+    READING.with_borrow_mut(|scope| {
+        let places = scope.as_mut()?.places.iter_mut().rev();
+        let mut values = places.filter(|place| matches!(place, Some(Attachment::Value(_))));
+        match values.next()?.take()? {
+            Attachment::Value(value) => Some(value),
+            _ => None,
+        }
+    })
+}
+
+/// Adds an attachment to those of the value that is being read; gives its place.
+pub(crate) fn lodge(attachment: Attachment) -> Option<u16> {
+    READING.with_borrow_mut(|scope| {
+        let places = &mut scope.as_mut()?.places;
+        let place = u16::try_from(places.len()).ok()?;
+        places.push(Some(attachment));
+        Some(place)
+    })
+}
+
 /// Leaves notes with what was written last.
 pub(crate) fn add(notes: Notes) {
     let attachment = Attachment::Notes(Box::new(notes));
@@ -211,7 +243,7 @@ pub(crate) fn serialize<S: Serializer, C: Serialize>(
 /// An attachment that was taken out of the scope.
 pub(crate) struct Taken {
     pub(crate) attachment: Attachment,
-    /// How the value is written.
+    /// How the items of a stream are written.
     pub(crate) codec: Codec,
     /// What errors name.
     pub(crate) target: Target,
@@ -259,7 +291,7 @@ pub(crate) fn taken(place: u16) -> Option<Taken> {
         let scope = scope.as_mut()?;
         Some(Taken {
             attachment: scope.places.get_mut(usize::from(place))?.take()?,
-            codec: scope.codec,
+            codec: scope.codec.of_items(),
             target: Arc::clone(&scope.target),
         })
     })

@@ -37,6 +37,11 @@ pub trait Object: Send + Sync + 'static {
     /// Starts a call. A result that is there at once is appended to the scratch's reply.
     fn start(&self, request: Request<'_>, scratch: &mut Scratch<'_>) -> Started;
 
+    /// True when it takes arguments and gives results as [`Codec::Value`], too.
+    fn takes_values(&self) -> bool {
+        false
+    }
+
     /// What a door to another protocol may find there and call instead.
     fn behind(&self) -> Option<&(dyn Any + Send + Sync)> {
         None

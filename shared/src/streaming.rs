@@ -202,7 +202,7 @@ impl<T: DeserializeOwned + 'static> Streaming<T> {
             Attachment::Incoming(items) => items,
             // Within this process.
             Attachment::Outgoing(source) => Incoming::local(source),
-            Attachment::Reference(_) | Attachment::Notes(_) => {
+            Attachment::Reference(_) | Attachment::Value(_) | Attachment::Notes(_) => {
                 return Err("something else stands where a stream is expected");
             }
         };

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub(crate) use de::ValueDeserializer;
 pub use items::Items;
 
 use crate::reference::Reference;

@@ -12,7 +12,7 @@ pub mod frames;
 pub mod handshake;
 mod read;
 pub mod status;
-mod variant;
+pub(crate) mod variant;
 
 pub use read::cut;
 pub use variant::{VariantContent, variant_index};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use farcall_shared::attach;
+use farcall_shared::attach::{self, Attachment};
 use farcall_shared::context::Context;
 use farcall_shared::descriptor::{Descriptor, Method, Runs};
 use farcall_shared::object::{
@@ -20,15 +20,28 @@ use farcall_shared::wire::blob;
 use farcall_shared::wire::codec::Codec;
 use farcall_shared::wire::frames::Frames;
 use farcall_shared::wire::status::{Refusal, Status};
-use serde::Serialize;
 
 use super::bind::{Parameter, bind};
 use super::request::Asked;
 use super::{CALL_TIME, errors, handed, items, names, offload, references};
 use crate::python::Returned;
 
-/// How calls are written for an object, and their results for the door.
-const CODEC: Codec = Codec::MessagePack;
+/// How calls are passed on to an object, and their results to the door: as they are, where it takes that, and written where large
+/// blobs would be copied.
+fn codec(servant: &Servant, method: Option<&Method>) -> Codec {
+    let is_blob = |ty: &Type| *ty == Type::Bytes;
+    let has_blobs = |method: &Method| {
+        is_blob(&method.result)
+            || method
+                .arguments
+                .iter()
+                .any(|argument| is_blob(&argument.ty))
+    };
+    match servant.object().takes_values() && !method.is_some_and(has_blobs) {
+        true => Codec::Value,
+        false => Codec::MessagePack,
+    }
+}
 
 /// What an object offers that answers any name and tells none: without any, Python's clients refuse it. The first argument is
 /// the name of the method that is meant.
@@ -95,39 +108,38 @@ pub(super) async fn call(
         None => (Selected::Name(&name), None),
     };
     let described = method.filter(|_| !descriptor.open);
-    let (arguments, misfit) = match described {
-        Some(method) => write(&positional(asked, method, call)?)?,
-        None => write(&as_they_are(asked, call)?)?,
+    let Fitted { arguments, misfit } = match described {
+        Some(method) => positional(asked, method, call)?,
+        None => as_they_are(asked, call)?,
     };
-    let limit = asked.limits.max_message_bytes as usize;
-    let answer = start(asked, servant, selected, arguments, limit);
+    let codec = codec(servant, described);
+    let arguments = passed_on(codec, arguments)?;
+    let answer = start(asked, servant, selected, codec, arguments);
     let answer = answer.await.map_err(|refusal| match misfit {
         Some(text) if refusal.status == Status::BadArguments => {
             Exception::builtin("TypeError", text)
         }
         _ => errors::exception(&refusal),
     })?;
-    returned(asked, &name, described, answer)
+    returned(asked, &name, described, codec, answer)
 }
 
-/// Arguments as they are written, and what the object may find wrong with them.
-struct Fitted<T> {
-    arguments: T,
+/// Arguments, and what the object may find wrong with them.
+struct Fitted {
+    arguments: Value,
     misfit: Option<String>,
 }
 
 /// The arguments of a described method, in its order.
-fn positional(asked: &Asked, method: &Method, call: Call) -> Result<Fitted<Vec<Value>>, Exception> {
+fn positional(asked: &Asked, method: &Method, call: Call) -> Result<Fitted, Exception> {
     let parameters = method.arguments.iter().map(|argument| Parameter {
         name: &argument.name,
         // As for other callers that name their arguments: what may be nothing is nothing when it is not given.
         default: matches!(argument.ty, Type::Option(_)).then_some(PyValue::None),
     });
     let bound = bind(&call.method, parameters, call.positional, call.keywords)?;
-    let mut fitted = Fitted {
-        arguments: Vec::with_capacity(bound.len()),
-        misfit: None,
-    };
+    let mut arguments = Vec::with_capacity(bound.len());
+    let mut misfit = None;
     for (value, argument) in bound.into_iter().zip(&method.arguments) {
         let say = |misfit: Misfit| {
             let (name, argument) = (&method.name, &argument.name);
@@ -135,18 +147,19 @@ fn positional(asked: &Asked, method: &Method, call: Call) -> Result<Fitted<Vec<V
         };
         let taken = take(value, &argument.ty)
             .map_err(|misfit| Exception::builtin("TypeError", say(misfit)))?;
-        if fitted.misfit.is_none() {
-            fitted.misfit = taken.misfit.map(say);
+        if misfit.is_none() {
+            misfit = taken.misfit.map(say);
         }
-        fitted
-            .arguments
-            .push(references::localized(asked, taken.value));
+        arguments.push(references::localized(asked, taken.value));
     }
-    Ok(fitted)
+    Ok(Fitted {
+        arguments: Value::List(arguments),
+        misfit,
+    })
 }
 
 /// The arguments of a method that nobody described.
-fn as_they_are(asked: &Asked, call: Call) -> Result<Fitted<Arguments>, Exception> {
+fn as_they_are(asked: &Asked, call: Call) -> Result<Fitted, Exception> {
     let method = call.method;
     let fit = |value, name: &str| match take(value, &Type::Any) {
         Ok(taken) => Ok(references::localized(asked, taken.value)),
@@ -162,24 +175,30 @@ fn as_they_are(asked: &Asked, call: Call) -> Result<Fitted<Arguments>, Exception
         let value = fit(value, &format!("'{name}'"))?;
         Ok((name, value))
     });
+    let arguments = Arguments {
+        positional: positional.collect::<Result<_, _>>()?,
+        named: named.collect::<Result<_, Exception>>()?,
+    };
     Ok(Fitted {
-        arguments: Arguments {
-            positional: positional.collect::<Result<_, _>>()?,
-            named: named.collect::<Result<_, Exception>>()?,
-        },
+        arguments: arguments.into(),
         misfit: None,
     })
 }
 
-fn write<T: Serialize>(fitted: &Fitted<T>) -> Result<(Encoded, Option<String>), Exception> {
+fn passed_on(codec: Codec, arguments: Value) -> Result<Encoded, Exception> {
+    if codec == Codec::Value {
+        return Ok(Encoded {
+            frames: Frames::default(),
+            attachments: vec![Attachment::Value(arguments)],
+        });
+    }
     let mut bytes = Vec::new();
-    attach::writing(|| CODEC.encode(&fitted.arguments, &mut bytes, usize::MAX))
+    attach::writing(|| codec.encode(&arguments, &mut bytes, usize::MAX))
         .map_err(|e| Exception::builtin("TypeError", e.to_string()))?;
-    let arguments = Encoded {
+    Ok(Encoded {
         frames: bytes.into(),
         attachments: attach::take(),
-    };
-    Ok((arguments, fitted.misfit.clone()))
+    })
 }
 
 /// Starts a call and waits for its end.
@@ -187,21 +206,21 @@ async fn start(
     asked: &Arc<Asked>,
     servant: &Servant,
     method: Selected<'_>,
+    codec: Codec,
     arguments: Encoded,
-    max_result_bytes: usize,
 ) -> Answer {
     let bytes = Bytes::from(arguments.frames.into_bytes());
     let request = Request {
         method,
-        codec: CODEC,
+        codec,
         arguments: &bytes,
         began: Instant::now(),
         within_ms: u32::try_from(CALL_TIME.as_millis()).unwrap_or(u32::MAX),
         trace: None,
-        max_result_bytes,
+        max_result_bytes: asked.limits.max_message_bytes as usize,
     };
     let target = Arc::clone(&asked.object);
-    let begun = attach::reading(CODEC, target, arguments.attachments, || {
+    let begun = attach::reading(codec, target, arguments.attachments, || {
         match bytes.len() < blob::MIN_BYTES {
             true => begin(servant, request),
             false => blob::reading(&bytes, || begin(servant, request)),
@@ -264,6 +283,7 @@ fn returned(
     asked: &Arc<Asked>,
     name: &str,
     method: Option<&Method>,
+    codec: Codec,
     answer: Encoded,
 ) -> Result<Returned, Exception> {
     let mut frames = answer.frames;
@@ -274,12 +294,13 @@ fn returned(
         }
     }
     let bytes = frames.into_bytes();
-    let target = match answer.attachments.is_empty() {
+    // What a stream's errors name; beside a value there is as a rule nothing else.
+    let target = match answer.attachments.len() <= usize::from(codec == Codec::Value) {
         true => Arc::clone(&asked.object),
         false => format!("{name} of {}", asked.object).into(),
     };
-    let value = attach::reading(CODEC, target, answer.attachments, || {
-        CODEC.decode::<Value>(&bytes)
+    let value = attach::reading(codec, target, answer.attachments, || {
+        codec.decode::<Value>(&bytes)
     });
     let value = value.map_err(|e| Exception::pyro("SerializeError", e.to_string()))?;
     let ty = method.map_or(&Type::Any, value_type);

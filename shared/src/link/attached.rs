@@ -121,6 +121,7 @@ impl State {
                     _ => exports += 1,
                 },
                 Attachment::Notes(notes) => bytes += notes_bytes(notes),
+                Attachment::Value(_) => return Err("a value as it is does not travel".into()),
                 Attachment::Outgoing(_) | Attachment::Incoming(_) => streams += 1,
             }
         }
@@ -157,6 +158,8 @@ impl State {
             Attachment::Outgoing(source) => source,
             Attachment::Incoming(incoming) => incoming.into_source(),
             Attachment::Notes(notes) => return put_notes(&notes, &mut to.list),
+            // Refused before.
+            Attachment::Value(_) => return,
         };
         let stream = self.producers.add();
         attached::put(&mut to.list, &Entry::Stream(stream));

@@ -102,6 +102,10 @@ impl<T: DynamicObject> Object for Dynamic<T> {
         &self.descriptor
     }
 
+    fn takes_values(&self) -> bool {
+        true
+    }
+
     fn start(&self, request: Request<'_>, _: &mut Scratch<'_>) -> Started {
         if request.codec == Codec::Postcard {
             let text = "this object answers dynamic callers only: call it through a dynamic proxy";
@@ -152,6 +156,25 @@ fn answer(result: Result<Value, String>, codec: Codec, limit: usize) -> Answer {
             attachments: attach::take(),
         }),
         Err(e) => Err(Refusal::new(Status::BadResult, e.to_string())),
+    }
+}
+
+/// In the form in which they travel.
+impl From<Arguments> for Value {
+    fn from(arguments: Arguments) -> Self {
+        if arguments.named.is_empty() {
+            return Self::List(arguments.positional);
+        }
+        let named = arguments.named.into_iter();
+        let named = named.map(|(name, value)| (Self::Text(name), value));
+        let positional = match arguments.positional.is_empty() {
+            true => None,
+            false => Some((
+                Self::Text(POSITIONAL.to_owned()),
+                Self::List(arguments.positional),
+            )),
+        };
+        Self::Map(positional.into_iter().chain(named).collect())
     }
 }
 

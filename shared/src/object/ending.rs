@@ -9,10 +9,11 @@ use serde::Serialize;
 use super::{Answer, Encoded, Request};
 use crate::attach;
 use crate::descriptor::Method;
-use crate::value::Value;
+use crate::value::{Value, to_value};
 use crate::wire::codec::{Codec, EncodeError};
 use crate::wire::frames::{Frames, Lent};
 use crate::wire::status::{Refusal, Status};
+use crate::wire::variant::VariantContent;
 
 /// How MessagePack begins an `Ok` of a `Result`: a map of one entry, and its key.
 const OK_IN_MESSAGE_PACK: &[u8] = b"\x81\xa2Ok";
@@ -73,6 +74,12 @@ impl Ending {
         response: &R,
         reply: &mut Vec<u8>,
     ) -> Result<(), Refusal> {
+        if self.codec == Codec::Value {
+            let value = to_value(&VariantContent(response));
+            let value = value.map_err(|e| Refusal::new(Status::BadResult, e.to_string()))?;
+            attach::hold(unwrapped(value)?);
+            return Ok(());
+        }
         let mut content = Vec::new();
         Codec::MessagePack
             .encode_content(response, &mut content, None, self.max_result_bytes)
@@ -92,14 +99,28 @@ impl Ending {
                 .codec
                 .encode(&value, reply, self.max_result_bytes)
                 .map_err(|e| bad_result(&e)),
-            Err(error) => Err(Refusal::new(
-                Status::Error,
-                error
-                    .as_str()
-                    .map_or_else(|| error.to_string(), str::to_owned),
-            )),
+            Err(error) => Err(failed(&error)),
         }
     }
+}
+
+/// The value of a `Result`, or its error.
+fn unwrapped(value: Value) -> Result<Value, Refusal> {
+    let variant = match value {
+        Value::Map(map) => <[_; 1]>::try_from(map).ok(),
+        _ => None,
+    };
+    match variant {
+        Some([(Value::Text(name), value)]) if name == "Ok" => Ok(value),
+        Some([(_, error)]) => Err(failed(&error)),
+        None => Err(Refusal::new(Status::BadResult, "it is no Result")),
+    }
+}
+
+fn failed(error: &Value) -> Refusal {
+    let text = error.as_str();
+    let text = text.map_or_else(|| error.to_string(), str::to_owned);
+    Refusal::new(Status::Error, text)
 }
 
 #[cold]

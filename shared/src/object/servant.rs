@@ -164,6 +164,10 @@ where
         &self.descriptor
     }
 
+    fn takes_values(&self) -> bool {
+        true
+    }
+
     fn start(&self, request: Request<'_>, scratch: &mut Scratch<'_>) -> Started {
         let Selected::Number(number) = request.method else {
             return refuse("this object answers only the methods it describes");

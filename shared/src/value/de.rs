@@ -136,7 +136,7 @@ fn attached(map: &[(Value, Value)]) -> Option<Value> {
 }
 
 /// Reads values of known types out of a [`Value`].
-pub(super) struct ValueDeserializer(pub(super) Value);
+pub(crate) struct ValueDeserializer(pub(crate) Value);
 
 impl IntoDeserializer<'_, ValueError> for ValueDeserializer {
     type Deserializer = Self;
@@ -166,9 +166,15 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
                 entries.end()?;
                 Ok(value)
             }
-            other @ (Value::Object(_) | Value::Stream(_)) => {
-                Err(ValueError::invalid_type(unexpected(&other), &visitor))
+            Value::Object(reference) => {
+                let place = attach::lodge(Attachment::Reference(reference));
+                let place = place.ok_or_else(|| {
+                    ValueError::invalid_type(Unexpected::Other("an object"), &visitor)
+                })?;
+                let place = (Value::Text(attach::KEY.into()), Value::Int(place.into()));
+                Self(Value::Map(vec![place])).deserialize_any(visitor)
             }
+            Value::Stream(_) => Err(ValueError::invalid_type(unexpected(&self.0), &visitor)),
         }
     }
 

@@ -9,11 +9,15 @@ use super::blob;
 use super::depth::{MAX_DEPTH, deserialize_limited, serialize_limited};
 use super::frames::Lent;
 use super::variant::{OnVariant, VariantContent};
+use crate::attach;
+use crate::value::{ValueDeserializer, to_value};
 
-/// How arguments and results are written; the numbers are the wire's.
+/// How arguments and results are passed on; the numbers are the wire's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Codec {
+    /// Not at all: as a [`Value`](crate::value::Value), [held](crate::attach::hold) beside no bytes. Within a process, on no wire.
+    Value = 0,
     /// Compact and positional: between Rust programs whose signatures agree.
     Postcard = 1,
     /// Self-describing: for dynamic callers; arguments are an array or a map.
@@ -43,6 +47,14 @@ pub enum EncodeError {
 pub struct DecodeError(pub String);
 
 impl Codec {
+    /// How the items of a stream are written, whose value is passed on like this.
+    pub(crate) fn of_items(self) -> Self {
+        match self {
+            Self::Value => Self::MessagePack,
+            other => other,
+        }
+    }
+
     /// The codec with this number.
     pub fn from_number(number: u8) -> Option<Self> {
         match number {
@@ -119,6 +131,7 @@ impl Codec {
             kept: false,
         };
         let result = match self {
+            Self::Value => hold(value),
             Self::Postcard => write_postcard(&mut bounded, value),
             Self::MessagePack => write_message_pack(&mut bounded, value),
             Self::Json => write_json(&mut bounded, value),
@@ -159,6 +172,12 @@ impl Codec {
         how: impl Reading,
     ) -> Result<T, DecodeError> {
         match self {
+            Self::Value => {
+                let held = attach::held();
+                let held = held.ok_or_else(|| DecodeError("there is no value".into()))?;
+                how.read(ValueDeserializer(held))
+                    .map_err(|e| DecodeError(e.to_string()))
+            }
             Self::Postcard => {
                 let mut reader = postcard::Deserializer::from_bytes(bytes);
                 let value = how.read(&mut reader).map_err(postcard_text)?;
@@ -319,6 +338,12 @@ impl std::io::Write for Bounded<'_> {
     }
 }
 
+fn hold<T: Serialize + ?Sized>(value: &T) -> Result<(), String> {
+    let value = to_value(value).map_err(|e| e.to_string())?;
+    attach::hold(value);
+    Ok(())
+}
+
 #[inline]
 fn write_postcard<T: Serialize + ?Sized>(out: &mut Bounded<'_>, value: &T) -> Result<(), String> {
     let mut writer = postcard::Serializer { output: out };
@@ -469,6 +494,22 @@ mod tests {
         }));
         assert!(result.is_err());
         assert_eq!(out, b"before");
+    }
+
+    #[test]
+    fn a_value_is_passed_on_as_it_is_beside_no_bytes() {
+        let pair = (7u8, vec!["x".to_owned(); 3]);
+        let mut out = Vec::new();
+        attach::writing(|| Codec::Value.encode(&pair, &mut out, 0)).unwrap();
+        let held = attach::take();
+        assert!(out.is_empty() && held.len() == 1);
+        let read = || Codec::Value.decode::<(u8, Vec<String>)>(&[]);
+        let both = attach::reading(Codec::Value, "a test".into(), held, || (read(), read()));
+        assert_eq!(
+            both,
+            (Ok(pair), Err(DecodeError("there is no value".into())))
+        );
+        assert_eq!(Codec::from_number(Codec::Value as u8), None, "on no wire");
     }
 
     #[test]

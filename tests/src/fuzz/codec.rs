@@ -123,8 +123,8 @@ fn allowance(codec: Codec) -> Allowance {
             per_byte: 64,
             constant: 35 << 20,
         },
-        // Vectors grow by doubling, at first to four elements.
-        Codec::Json => Allowance {
+        // Vectors grow by doubling, at first to four elements. What is passed on as it is has no bytes.
+        Codec::Json | Codec::Value => Allowance {
             per_byte: 32,
             constant: 4 << 10,
         },

@@ -16,7 +16,7 @@ use crate::value::{ValueDeserializer, to_value};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Codec {
-    /// Not at all: as a [`Value`](crate::value::Value), [held](crate::attach::hold) beside no bytes. Within a process, on no wire.
+    /// Not at all: as a [`Value`](crate::value::Value), held beside no bytes. Within a process, on no wire.
     Value = 0,
     /// Compact and positional: between Rust programs whose signatures agree.
     Postcard = 1,

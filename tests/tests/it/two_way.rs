@@ -52,7 +52,8 @@ pub(crate) trait Hub {
 
     fn count_to(&self, end: u64) -> impl Stream<Item = u64>;
     fn squares(&self, end: u64) -> impl Iterator<Item = u64>;
-    fn guarded(&self) -> impl Stream<Item = u64>;
+    /// Exists from the call on, whether or not an item is asked for.
+    async fn guarded(&self) -> Streaming<u64>;
     fn breaks(&self, after: u64) -> Streaming<u64>;
     fn panics(&self, after: u64) -> impl Iterator<Item = u64>;
     async fn open(&self, found: bool) -> Result<(u64, Streaming<Bytes>), String>;
@@ -242,12 +243,12 @@ impl Hub for Centre {
         })
     }
 
-    fn guarded(&self) -> impl Stream<Item = u64> {
+    async fn guarded(&self) -> Streaming<u64> {
         let produced = Produced {
             of: self.clone(),
             next: 0,
         };
-        stream::iter(produced)
+        Streaming::new(stream::iter(produced))
     }
 
     fn breaks(&self, after: u64) -> Streaming<u64> {

@@ -297,9 +297,7 @@ async fn a_stream_of_a_connection_that_does_not_fit_into_a_call_over_it_is_let_g
         ..Limits::default()
     };
     let town = Town::with(limits).await;
-    let mut numbers = soon(town.hub.guarded()).await.unwrap();
-    // Before its first item it has not begun, and is let go without a trace.
-    assert_eq!(soon(numbers.next()).await, Some(Ok(1)));
+    let numbers = soon(town.hub.guarded()).await.unwrap();
     let hub = town.hub.clone();
     // In a task: what is wrong here holds up its thread.
     let mut tasks = JoinSet::new();

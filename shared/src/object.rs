@@ -1,5 +1,6 @@
 //! `Object`: what a daemon hosts, and the two ways to be one: a service (`Servant`) or a dynamic object.
 
+mod begun;
 mod dynamic;
 mod ending;
 mod hooked;
@@ -14,6 +15,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
+pub use begun::Begun;
 pub use dynamic::{Arguments, DynamicObject};
 pub(crate) use ending::panic_text;
 pub(crate) use hooked::Hooked;

@@ -187,6 +187,23 @@ pub enum Content {
 }
 
 impl Type {
+    /// The least and the largest number of a type of whole numbers, as far as a dynamic value goes; nothing for other types.
+    pub fn whole_numbers(&self) -> Option<(i128, i128)> {
+        Some(match self {
+            Self::I8 => (i8::MIN.into(), i8::MAX.into()),
+            Self::I16 => (i16::MIN.into(), i16::MAX.into()),
+            Self::I32 => (i32::MIN.into(), i32::MAX.into()),
+            Self::I64 => (i64::MIN.into(), i64::MAX.into()),
+            Self::I128 => (i128::MIN, i128::MAX),
+            Self::U8 => (0, u8::MAX.into()),
+            Self::U16 => (0, u16::MAX.into()),
+            Self::U32 => (0, u32::MAX.into()),
+            Self::U64 => (0, u64::MAX.into()),
+            Self::U128 => (0, i128::MAX),
+            _ => return None,
+        })
+    }
+
     /// The shape of `T`.
     ///
     /// Runs the type's own `Deserialize` up to some thousand times with made-up input that ends in

@@ -187,18 +187,19 @@ class Names(unittest.TestCase):
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         settings = {**os.environ, "PYRO_NS_HOST": HOST, "PYRO_NS_PORT": str(PORT)}
-        command = [sys.executable, "-m", "Pyro5.utils.httpgateway", "-p", str(port), "-e", "compat"]
-        with subprocess.Popen(command, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as gateway:
+        command = [sys.executable, "-u", "-m", "Pyro5.utils.httpgateway", "-p", str(port), "-e", "compat"]
+        with subprocess.Popen(command, env=settings, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as gateway:
             try:
+                for line in gateway.stdout:
+                    if "running on" in line:
+                        break
+
                 def get(path):
-                    for _ in range(100):
-                        try:
-                            with urllib.request.urlopen(f"http://127.0.0.1:{port}/pyro/{path}", timeout=10) as answer:
-                                return answer.status, answer.read().decode()
-                        except urllib.error.HTTPError as error:
-                            return error.code, error.read().decode()
-                        except OSError:
-                            time.sleep(0.1)
+                    try:
+                        with urllib.request.urlopen(f"http://127.0.0.1:{port}/pyro/{path}", timeout=10) as answer:
+                            return answer.status, answer.read().decode()
+                    except urllib.error.HTTPError as error:
+                        return error.code, error.read().decode()
                 self.assertEqual(get("compat.object/echo?value=5"), (200, '"5"'))
                 self.assertEqual(get("compat.object/describe?first=1&third=x"), (200, '{"first": "1", "second": 2, "third": "x"}'))
                 self.assertEqual(get("compat.object/level")[0], 200)

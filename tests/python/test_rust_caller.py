@@ -64,6 +64,7 @@ class Bench:
         return self._bumps
 
     def nap(self, seconds):
+        print("napping", flush=True)
         time.sleep(seconds)
         return seconds
 
@@ -147,7 +148,7 @@ class Daemons(unittest.TestCase):
             daemon, uri = self.daemon(servertype)
             caller = self.start(CALLER, "--waits", uri)
             self.assertEqual(caller.stdout.readline(), "waiting\n")
-            time.sleep(0.3)
+            self.assertEqual(daemon.stdout.readline(), "napping\n")
             daemon.kill()
             self.assertEqual(caller.communicate(timeout=20)[0], "done\n")
 

@@ -129,28 +129,11 @@ fn fit_within(json: Json, ty: &Type, around: &Scope<'_>) -> Result<Value, Misfit
         }
         (Type::Struct { fields, .. }, Json::Object(map)) => structure(map, fields, ty, &scope),
         (Type::Enum { variants, name }, json) => enumeration(json, name, variants, ty, &scope),
-        (ty, json) => match integer_bounds(ty) {
+        (ty, json) => match ty.whole_numbers() {
             Some(bounds) => integer(json, ty, bounds),
             None => Err(Misfit::wrong(ty, &json)),
         },
     }
-}
-
-/// The bounds of an integer type, as far as a dynamic value goes.
-fn integer_bounds(ty: &Type) -> Option<(i128, i128)> {
-    Some(match ty {
-        Type::I8 => (i8::MIN.into(), i8::MAX.into()),
-        Type::I16 => (i16::MIN.into(), i16::MAX.into()),
-        Type::I32 => (i32::MIN.into(), i32::MAX.into()),
-        Type::I64 => (i64::MIN.into(), i64::MAX.into()),
-        Type::I128 => (i128::MIN, i128::MAX),
-        Type::U8 => (0, u8::MAX.into()),
-        Type::U16 => (0, u16::MAX.into()),
-        Type::U32 => (0, u32::MAX.into()),
-        Type::U64 => (0, u64::MAX.into()),
-        Type::U128 => (0, i128::MAX),
-        _ => return None,
-    })
 }
 
 fn integer(json: Json, ty: &Type, (least, most): (i128, i128)) -> Result<Value, Misfit> {

@@ -43,9 +43,13 @@ impl Pattern {
 
     /// Those of the entries whose names match.
     pub(super) async fn select(self, entries: Vec<Entry>) -> Result<Vec<Entry>, Exception> {
-        let _turn = TURNS.acquire().await;
-        // Other calls are answered meanwhile.
-        let selected = tokio::task::spawn_blocking(move || self.select_here(entries)).await;
+        let turn = TURNS.acquire().await;
+        // Other calls are answered meanwhile. The turn is over with the work, not with the client who may leave before.
+        let select = move || {
+            let _turn = turn;
+            self.select_here(entries)
+        };
+        let selected = tokio::task::spawn_blocking(select).await;
         selected.unwrap_or_else(|_| Err(invalid("it cannot be matched")))
     }
 
@@ -139,6 +143,9 @@ mod tests {
             "(a|a)*\\1b",
             "(?:a{1000}){1000}",
             "(?=(a+)+b)",
+            &["(".repeat(510), ")".repeat(510)].concat(),
+            &["(?=".repeat(250), ")".repeat(250)].concat(),
+            &["(?:".repeat(200), ")*".repeat(200)].concat(),
         ] {
             let began = Instant::now();
             let _ = matches(pattern, &name);

@@ -101,7 +101,8 @@ impl Remote {
                 None => match self.bind_within(attempts.end, &batch).await? {
                     Way::Link(bound) => bound,
                     Way::Python(python) => {
-                        return self.depart_to_python(mode, &python, leaving).await;
+                        let end = attempts.end;
+                        return self.depart_to_python(mode, &python, leaving, end).await;
                     }
                 },
             };

@@ -4,14 +4,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use farcall_shared::attach;
-use farcall_shared::context::Context;
 use farcall_shared::descriptor::Descriptor;
 use farcall_shared::error::{CallError, Failure, NotSent, Target, Unknown};
-use farcall_shared::object::{Answer, Encoded, Laps, Object, Request, Scratch, Spare, Started};
+use farcall_shared::object::{Answer, Begun, Encoded, Request};
 use farcall_shared::object::{Selected as Method, Servant};
 use farcall_shared::wire::blob;
 use farcall_shared::wire::codec::{Codec, DecodeError};
-use farcall_shared::wire::frames::Frames;
 use farcall_shared::wire::status::{Refusal, Status, outcome};
 use serde::Serialize;
 
@@ -95,7 +93,7 @@ impl Remote {
             max_result_bytes: usize::MAX,
         };
         Ok(attach::reading(codec, target.clone(), attachments, || {
-            begin(object, request)
+            Begun::start(object, request)
         }))
     }
 }
@@ -103,47 +101,11 @@ impl Remote {
 /// The longest deadline that is told to the object: 30 days.
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// A call that was started.
-enum Begun {
-    Over(Answer),
-    Goes(Started),
-}
-
-fn begin(object: &dyn Object, request: Request<'_>) -> Begun {
-    let mut frames = Frames::default();
-    let (mut spare, mut laps) = (Spare::default(), Laps::default());
-    laps.begin();
-    let (reply, lent) = frames.parts();
-    let mut scratch = Scratch {
-        reply,
-        lent,
-        spare: &mut spare,
-        laps: &mut laps,
-    };
-    match object.start(request, &mut scratch) {
-        Started::Done(Ok(())) => {
-            frames.count();
-            let attachments = attach::take();
-            Begun::Over(Ok(Encoded {
-                frames,
-                attachments,
-            }))
-        }
-        Started::Done(Err(refusal)) => Begun::Over(Err(refusal)),
-        started => Begun::Goes(started),
-    }
-}
-
 async fn finish(begun: Begun) -> Answer {
     match begun {
         Begun::Over(answer) => answer,
-        Begun::Goes(Started::Waits(future)) => future.await,
-        Begun::Goes(Started::Computes(work)) => {
-            let context = Context::current();
-            let work = move || match context {
-                Some(context) => context.run(work),
-                None => work(),
-            };
+        Begun::Waits(future) => future.await,
+        Begun::Computes(work) => {
             let computed = Peers::current().tasks().spawn_blocking(work).await;
             let ended = |e| {
                 Err(Refusal::new(
@@ -153,7 +115,6 @@ async fn finish(begun: Begun) -> Answer {
             };
             computed.unwrap_or_else(ended)
         }
-        Begun::Goes(Started::Done(end)) => end.map(|()| Encoded::default()),
     }
 }
 

@@ -23,6 +23,7 @@ use farcall_shared::value::{Value, to_value};
 use farcall_shared::wire::codec::{Codec, DecodeError};
 use futures_util::StreamExt;
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::departure::{A_BATCH, Leaving};
 use super::gathering::Gone;
@@ -234,6 +235,7 @@ impl Remote {
         mode: Mode,
         python: &PythonProxy,
         leaving: &mut Leaving,
+        end: Instant,
     ) -> Result<(), CallError> {
         let Leaving {
             calls, in_flight, ..
@@ -243,13 +245,12 @@ impl Remote {
             let written = call.encoded(CODEC).map_err(self.not_sent(&call.method))?;
             rest.push((&call.method, self.python_call(&call.method, written)?));
         }
-        let patience = calls.iter().map(|call| call.within).min();
-        let patience = patience.unwrap_or_default();
-        let python = self.noting(python.clone().with_deadline(patience));
+        let python = self.noting(python.clone());
         let whole = Selected::Name(A_BATCH.into());
         let mut rest = VecDeque::from(rest);
         while !rest.is_empty() {
-            let mut batch = python.batch();
+            let left = end.saturating_duration_since(Instant::now());
+            let mut batch = python.clone().with_deadline(left).batch();
             rest.iter().for_each(|(_, call)| batch.add(call.clone()));
             let sent = batch.send().await;
             let results = sent.map_err(|error| self.python_error(&whole, error))?;

@@ -5,11 +5,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use farcall_shared::attach::{self, Attachment};
-use farcall_shared::context::Context;
 use farcall_shared::descriptor::{Descriptor, Method, Runs};
-use farcall_shared::object::{
-    Answer, Arguments, Encoded, Laps, Request, Scratch, Selected, Servant, Spare, Started,
-};
+use farcall_shared::object::{Answer, Arguments, Begun, Encoded, Request, Selected, Servant};
 use farcall_shared::pyro::fit::{Misfit, give, take};
 use farcall_shared::pyro::payload::{Call, Exception, Metadata};
 use farcall_shared::pyro::{PyValue, value::ConvertError};
@@ -222,59 +219,20 @@ async fn start(
     let target = Arc::clone(&asked.object);
     let begun = attach::reading(codec, target, arguments.attachments, || {
         match bytes.len() < blob::MIN_BYTES {
-            true => begin(servant, request),
-            false => blob::reading(&bytes, || begin(servant, request)),
+            true => Begun::start(servant.object(), request),
+            false => blob::reading(&bytes, || Begun::start(servant.object(), request)),
         }
     });
     match begun {
         Begun::Over(answer) => answer,
-        Begun::Goes(Started::Waits(future)) => {
+        Begun::Waits(future) => {
             let ended = tokio::time::timeout(CALL_TIME, future).await;
             ended.unwrap_or_else(|_| Err(Refusal::new(Status::Cancelled, "its time is over")))
         }
-        Begun::Goes(Started::Computes(work)) => {
-            let context = Context::current();
-            let work = move || match context {
-                Some(context) => context.run(work),
-                None => work(),
-            };
-            match asked.oneway {
-                true => offload::oneway_on_pool(&asked.core, work).await?,
-                false => offload::on_pool(&asked.core, work).await?,
-            }
-        }
-        Begun::Goes(Started::Done(end)) => end.map(|()| Encoded::default()),
-    }
-}
-
-/// A call that was started.
-enum Begun {
-    Over(Answer),
-    Goes(Started),
-}
-
-fn begin(servant: &Servant, request: Request<'_>) -> Begun {
-    let mut frames = Frames::default();
-    let (mut spare, mut laps) = (Spare::default(), Laps::default());
-    laps.begin();
-    let (reply, lent) = frames.parts();
-    let mut scratch = Scratch {
-        reply,
-        lent,
-        spare: &mut spare,
-        laps: &mut laps,
-    };
-    match servant.object().start(request, &mut scratch) {
-        Started::Done(Ok(())) => {
-            frames.count();
-            let attachments = attach::take();
-            Begun::Over(Ok(Encoded {
-                frames,
-                attachments,
-            }))
-        }
-        Started::Done(Err(refusal)) => Begun::Over(Err(refusal)),
-        started => Begun::Goes(started),
+        Begun::Computes(work) => match asked.oneway {
+            true => offload::oneway_on_pool(&asked.core, work).await?,
+            false => offload::on_pool(&asked.core, work).await?,
+        },
     }
 }
 

@@ -54,8 +54,7 @@ impl From<Exception> for Raised {
 
 /// A value, or its text where farcall has none like it.
 fn shown(value: PyValue) -> Value {
-    let text = format!("{value:?}");
-    Value::try_from(value).unwrap_or(Value::Text(text))
+    Value::try_from(value.clone()).unwrap_or_else(|_| Value::Text(format!("{value:?}")))
 }
 
 fn text(value: &Value) -> String {

@@ -284,7 +284,7 @@ fn numbers(bytes: &[u8]) -> Value {
 /// A key, as it was before a serializer made text of it.
 fn as_key(key: PyValue, ty: &Type) -> PyValue {
     let number = match (&key, ty) {
-        (PyValue::Str(text), ty) if bounds(ty).is_some() => PyValue::int_from_digits(text),
+        (PyValue::Str(text), ty) if ty.whole_numbers().is_some() => PyValue::int_from_digits(text),
         _ => None,
     };
     number.unwrap_or(key)
@@ -313,26 +313,9 @@ fn could_be(value: &PyValue, ty: &Type) -> bool {
             )
         }
         (Type::Bytes, value) => matches!(value, PyValue::Bytes(_)),
-        (ty, PyValue::Int(number)) => {
-            bounds(ty).is_some_and(|(least, most)| least <= *number && *number <= most)
-        }
+        (ty, PyValue::Int(number)) => ty
+            .whole_numbers()
+            .is_some_and(|(least, most)| least <= *number && *number <= most),
         _ => false,
     }
-}
-
-/// The least and the largest number of a type of whole numbers, as far as a value here can be.
-fn bounds(ty: &Type) -> Option<(i128, i128)> {
-    Some(match ty {
-        Type::I8 => (i8::MIN.into(), i8::MAX.into()),
-        Type::I16 => (i16::MIN.into(), i16::MAX.into()),
-        Type::I32 => (i32::MIN.into(), i32::MAX.into()),
-        Type::I64 => (i64::MIN.into(), i64::MAX.into()),
-        Type::I128 => (i128::MIN, i128::MAX),
-        Type::U8 => (0, u8::MAX.into()),
-        Type::U16 => (0, u16::MAX.into()),
-        Type::U32 => (0, u32::MAX.into()),
-        Type::U64 => (0, u64::MAX.into()),
-        Type::U128 => (0, i128::MAX),
-        _ => return None,
-    })
 }

@@ -5,6 +5,9 @@ use farcall::parts::pyro::message::flag;
 use farcall::python::PyValue;
 use farcall::{Arguments, DynamicObject, Value};
 
+use farcall::error::Rejection;
+use farcall::{CallInfo, Hook};
+
 use super::*;
 
 fn point(x: i64, y: i64, label: PyValue) -> PyValue {
@@ -223,4 +226,26 @@ async fn an_object_that_tells_no_methods_is_called_by_their_names() {
     );
     let nameless = client.call("invoke", &[1.into()]).await;
     assert_raises(nameless, "builtins.TypeError", "the name of a method");
+}
+
+/// Lets nobody square.
+struct NoSquares;
+
+impl Hook for NoSquares {
+    fn before(&self, call: &CallInfo) -> Result<(), Rejection> {
+        match call.method() {
+            "square" => Err(Rejection::Unauthorised("nobody may".into())),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_hook_refuses_is_a_security_error() {
+    let house = House::with(Daemon::builder().hook(NoSquares)).await;
+    house.host("museum", Hall.serve());
+    let mut client = Client::connect(house.daemon.address(), "museum").await;
+    let refused = client.call("square", &[3.into()]).await;
+    assert_raises(refused, "Pyro5.errors.SecurityError", "nobody may");
+    assert_eq!(client.call("half", &[3.into()]).await, Ok(1.5.into()));
 }
